@@ -1,0 +1,17 @@
+/** One dns-01 challenge (RFC 8555 section 8.4), worked out and ready to be published. */
+export interface Challenge {
+  /** As the certificate names it, for messages: `example.com` or `*.example.com`. */
+  readonly identifier: string;
+  /** `_acme-challenge.example.com`, before any CNAME is followed. */
+  readonly fqdn: string;
+  /** The TXT value: base64url of the SHA-256 of the key authorization, 43 characters. */
+  readonly value: string;
+}
+
+/** What the ACME flow needs from DNS. */
+export interface Dns01 {
+  /** Publishes the challenges, waits until they are visible, runs `whileVisible`, and removes them whatever happened. */
+  solve<T>(challenges: readonly Challenge[], whileVisible: () => Promise<T>): Promise<T>;
+  /** The provider holds one value per name: solve one authorization after another. */
+  readonly oneValueAtATime: boolean;
+}

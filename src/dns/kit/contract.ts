@@ -1,0 +1,114 @@
+import type { ProviderFault } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { ConfigOf, EnvSchema } from './env.ts';
+
+export interface Zone {
+  /** `example.com`: lower case, no trailing dot. */
+  readonly name: string;
+}
+
+export interface TxtRecord {
+  /** Name relative to the zone; `@` at the apex. */
+  readonly name: string;
+  readonly fqdn: string;
+  /** The bare value, never quoted. */
+  readonly value: string;
+  readonly ttl: number;
+}
+
+export interface TxtChanges {
+  readonly add: readonly TxtRecord[];
+  readonly remove: readonly TxtRecord[];
+}
+
+/** How zones are found. Neither given: the public SOA record decides. A 404 from `findZone` means "no such zone". */
+export interface ZoneLookup<Z extends Zone> {
+  findZone?(name: string): Promise<Z | undefined>;
+  listZones?(): Promise<readonly Z[]>;
+}
+
+/**
+ * What every provider boils down to.
+ *
+ * `apply` must be idempotent: adding what is there and removing what is gone are successes,
+ * and no other record of the zone may change. The engine calls it one at a time and retries it.
+ */
+export interface TxtEditor<Z extends Zone = Zone> extends ZoneLookup<Z> {
+  apply(zone: Z, changes: TxtChanges): Promise<void>;
+  /** Ends a session. Called also after failures, and again if it fails. */
+  close?(): Promise<void>;
+}
+
+export type Query = Record<string, string | number | boolean>;
+/** `URLSearchParams` is sent as a form, a string as text, anything else as JSON. */
+export type Body = URLSearchParams | string | object;
+
+export interface Rest {
+  get<T = unknown>(path: string, query?: Query): Promise<T>;
+  post<T = unknown>(path: string, body?: Body): Promise<T>;
+  put<T = unknown>(path: string, body?: Body): Promise<T>;
+  patch<T = unknown>(path: string, body?: Body): Promise<T>;
+  delete<T = unknown>(path: string, body?: Body): Promise<T>;
+}
+
+export interface SignableRequest {
+  readonly method: string;
+  /** With the query, as the vendor will see it. */
+  readonly url: string;
+  /** The exact bytes to be sent; empty when there is no body. */
+  readonly body: string;
+}
+
+export interface RestOptions {
+  url: string;
+  headers?: Record<string, string>;
+  /** Headers worked out for each request: signatures, short-lived tokens. */
+  sign?(request: SignableRequest): Record<string, string> | Promise<Record<string, string>>;
+  /** Turns a response text into a value. Default: JSON when it looks like JSON, else the text. */
+  parse?(text: string): unknown;
+  /** Finds the vendor's own error in a parsed body, whatever the HTTP status. */
+  problem?(body: any): string | { message: string; fault: ProviderFault } | undefined;
+}
+
+export interface ProviderContext<C> {
+  readonly config: C;
+  /** A client with this provider's timeout, debug log, redaction and error messages in place. It never retries: the engine does. */
+  rest(options: RestOptions): Rest;
+  readonly log: Log;
+}
+
+/** Defaults for the knobs every provider has: `<PREFIX>_TTL`, `_PROPAGATION_TIMEOUT`, `_POLLING_INTERVAL`, `_HTTP_TIMEOUT`, `_SEQUENCE_INTERVAL`. */
+export interface Tuning {
+  readonly prefix: string;
+  readonly ttl?: number;
+  readonly minTtl?: number;
+  readonly propagationTimeout?: number;
+  readonly pollingInterval?: number;
+  readonly httpTimeout?: number;
+  readonly sequenceInterval?: number;
+}
+
+export interface ProviderDefinition<S extends EnvSchema = any> {
+  /** What users type after `--dns`; equals the file name. */
+  readonly id: string;
+  readonly name: string;
+  readonly website: string;
+  readonly apiDocs?: string;
+  readonly aliases?: readonly string[];
+  /** Markdown for the docs page: permissions to grant, where to click. */
+  readonly notes?: string;
+  readonly env: S;
+  readonly tuning: Tuning;
+  /** The API keeps a single TXT value per name, so challenges must be solved one after another. */
+  readonly oneValueAtATime?: boolean;
+  connect(context: ProviderContext<ConfigOf<S>>): TxtEditor<any> | Promise<TxtEditor<any>>;
+}
+
+const BRAND = Symbol.for('quoin.dns-provider/1');
+export type Provider = ProviderDefinition & { readonly [BRAND]: true };
+
+export function defineProvider<const S extends EnvSchema>(definition: ProviderDefinition<S>): Provider {
+  return Object.freeze({ ...definition, [BRAND]: true as const }) as Provider;
+}
+export const isProvider = (value: unknown): value is Provider =>
+  typeof value === 'object' && value !== null && BRAND in value;
