@@ -6,6 +6,10 @@ export interface Challenge {
   readonly fqdn: string;
   /** The TXT value: base64url of the SHA-256 of the key authorization, 43 characters. */
   readonly value: string;
+  /** The identifier as the order has it, without `*.`; with token and key authorization for scripts that compute the value. */
+  readonly domain?: string;
+  readonly token?: string;
+  readonly keyAuthorization?: string;
 }
 
 /** What the ACME flow needs from DNS. */

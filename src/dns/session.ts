@@ -3,7 +3,7 @@ import { isAppError, isProviderError, ProviderError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Redactor } from '../redact.ts';
 import { createRest } from './http.ts';
-import type { Provider, TxtEditor, TxtRecord, Zone } from './kit/contract.ts';
+import type { Provider, RawChallenge, TxtEditor, TxtRecord, Zone } from './kit/contract.ts';
 import type { EnvSource } from './kit/env.ts';
 import { relativeName, suffixes } from './kit/names.ts';
 import { readSettings } from './settings.ts';
@@ -12,6 +12,7 @@ export interface Challenge {
   /** `_acme-challenge.example.com`, CNAMEs already followed. */
   readonly fqdn: string;
   readonly value: string;
+  readonly challenge?: RawChallenge | undefined;
 }
 
 export interface SessionOptions {
@@ -68,7 +69,13 @@ export async function openSession(provider: Provider, options: SessionOptions): 
   }
 
   const editor: TxtEditor = await attempt('connect', async () =>
-    provider.connect({ config, log, rest: (rest) => createRest(http, rest) }),
+    provider.connect({
+      config,
+      log,
+      signal: () => signal,
+      env: options.env,
+      rest: (rest) => createRest(http, rest),
+    }),
   );
 
   let listed: readonly Zone[] | undefined;
@@ -106,10 +113,10 @@ export async function openSession(provider: Provider, options: SessionOptions): 
 
   async function change(kind: 'add' | 'remove', challenges: readonly Challenge[]): Promise<void> {
     const batches = new Map<string, { zone: Zone; records: TxtRecord[] }>();
-    for (const { fqdn, value } of challenges) {
+    for (const { fqdn, value, challenge } of challenges) {
       const zone = await attempt(`find the zone of ${fqdn}`, () => zoneOf(fqdn));
       const batch = batches.get(zone.name) ?? { zone, records: [] };
-      batch.records.push({ fqdn, value, ttl, name: relativeName(fqdn, zone.name) });
+      batch.records.push({ fqdn, value, ttl, challenge, name: relativeName(fqdn, zone.name) });
       batches.set(zone.name, batch);
     }
     for (const { zone, records } of batches.values()) {

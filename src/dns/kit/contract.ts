@@ -1,10 +1,19 @@
 import type { ProviderFault } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { ConfigOf, EnvSchema } from './env.ts';
+import type { ConfigOf, EnvSchema, EnvSource } from './env.ts';
 
 export interface Zone {
   /** `example.com`: lower case, no trailing dot. */
   readonly name: string;
+}
+
+/** What the TXT value was worked out from (RFC 8555 section 8.4), for programs and servers that do so themselves. */
+export interface RawChallenge {
+  /** As the order names it, without `*.`: `example.com`. */
+  readonly domain: string;
+  readonly token: string;
+  /** `token.thumbprint`: public once the challenge is answered, so not a secret. */
+  readonly keyAuth: string;
 }
 
 export interface TxtRecord {
@@ -14,6 +23,8 @@ export interface TxtRecord {
   /** The bare value, never quoted. */
   readonly value: string;
   readonly ttl: number;
+  /** Absent when the value comes from no ACME order (`quoin check`). */
+  readonly challenge?: RawChallenge | undefined;
 }
 
 export interface TxtChanges {
@@ -75,6 +86,10 @@ export interface ProviderContext<C> {
   /** A client with this provider's timeout, debug log, redaction and error messages in place. It never retries: the engine does. */
   rest(options: RestOptions): Rest;
   readonly log: Log;
+  /** For work that is not HTTP; asked anew before each step, because clean-up outlives an abort. */
+  signal(): AbortSignal;
+  /** What a program that the provider starts finds in its environment. Providers read their own settings from `config`. */
+  readonly env: EnvSource;
 }
 
 /** Defaults for the knobs every provider has: `<PREFIX>_TTL`, `_PROPAGATION_TIMEOUT`, `_POLLING_INTERVAL`, `_HTTP_TIMEOUT`, `_SEQUENCE_INTERVAL`. */
