@@ -1,5 +1,5 @@
 import type { Provider } from './kit/contract.ts';
-import { type EnvVar, listVars, type OneOf } from './kit/env.ts';
+import { type EnvSchema, type EnvVar, listVars } from './kit/env.ts';
 import { tuningSchema } from './settings.ts';
 
 /** Everything people read about a provider, worked out from its definition. */
@@ -13,7 +13,7 @@ export interface Description {
 }
 
 export function describeProvider(provider: Provider): Description {
-  const entries = Object.values(provider.env as Record<string, EnvVar<unknown> | OneOf<any>>);
+  const entries = Object.values(provider.env as EnvSchema);
   const credentials = entries.flatMap((entry) =>
     entry.kind === 'oneOf'
       ? Object.values(entry.alternatives as Record<string, Record<string, EnvVar<unknown>>>).map((group) =>

@@ -35,13 +35,16 @@ function hintFor(spec: string): string {
   return close ? `did you mean ${close[1]}?` : `for a package of your own, use --dns npm:${spec}`;
 }
 
+/** Levenshtein distance. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i];
-    for (let j = 1; j <= b.length; j += 1)
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    for (let j = 1; j <= b.length; j += 1) {
+      const [up = 0, left = 0, corner = 0] = [row[j], next[j - 1], row[j - 1]];
+      next[j] = Math.min(up + 1, left + 1, corner + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
     row = next;
   }
-  return row[b.length]!;
+  return row[b.length] ?? 0;
 }

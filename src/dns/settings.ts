@@ -1,38 +1,32 @@
-import type { Provider, Tuning } from './kit/contract.ts';
+import type { Provider, Tuning, TuningKey } from './kit/contract.ts';
 import { type EnvSchema, type EnvSource, type EnvVar, readEnvs, seconds } from './kit/env.ts';
 
-/** The five knobs every provider has; their names and docs come from here, only the defaults from the provider. */
-export function tuningSchema({
-  prefix,
-  ttl = 120,
-  propagationTimeout = 60,
-  pollingInterval = 2,
-  httpTimeout = 30,
-  sequenceInterval = 0,
-}: Tuning) {
-  return {
-    ttl: seconds(`${prefix}_TTL`, 'TTL of the TXT record, in seconds').default(ttl),
-    propagationTimeout: seconds(
-      `${prefix}_PROPAGATION_TIMEOUT`,
-      'Longest wait for DNS propagation, in seconds',
-    ).default(propagationTimeout),
-    pollingInterval: seconds(`${prefix}_POLLING_INTERVAL`, 'Pause between propagation checks, in seconds').default(
-      pollingInterval,
-    ),
-    httpTimeout: seconds(`${prefix}_HTTP_TIMEOUT`, 'Longest wait for an API answer, in seconds').default(httpTimeout),
-    sequenceInterval: seconds(`${prefix}_SEQUENCE_INTERVAL`, 'Pause between changes, in seconds').default(
-      sequenceInterval,
-    ),
-  } satisfies Record<string, EnvVar<number>>;
+/** What every provider can be tuned in: the ending of the variable's name, what it means, and the usual default. */
+const knobs: Readonly<Record<TuningKey, { ending: string; help: string; usual: number }>> = {
+  ttl: { ending: 'TTL', help: 'TTL of the TXT record', usual: 120 },
+  propagationTimeout: { ending: 'PROPAGATION_TIMEOUT', help: 'Longest wait for DNS propagation', usual: 60 },
+  pollingInterval: { ending: 'POLLING_INTERVAL', help: 'Longest pause between propagation checks', usual: 2 },
+  httpTimeout: { ending: 'HTTP_TIMEOUT', help: 'Longest wait for an answer of the API', usual: 30 },
+  sequenceInterval: { ending: 'SEQUENCE_INTERVAL', help: 'Pause between changes', usual: 0 },
+};
+
+export function tuningSchema(tuning: Tuning): Record<TuningKey, EnvVar<number>> {
+  const prefixes = typeof tuning.prefix === 'string' ? [tuning.prefix] : tuning.prefix;
+  const entries = Object.entries(knobs).map(([key, { ending, help, usual }]) => {
+    const odd = tuning.names?.[key as TuningKey] ?? [];
+    const names = [...(typeof odd === 'string' ? [odd] : odd), ...prefixes.map((prefix) => `${prefix}_${ending}`)];
+    const unit = `${help}, in seconds or as 90s, 5m, 1h`;
+    return [key, seconds(names as [string, ...string[]], unit).default(tuning[key as TuningKey] ?? usual)] as const;
+  });
+  return Object.fromEntries(entries) as Record<TuningKey, EnvVar<number>>;
 }
 
 /** Reads credentials and knobs together, so that one message lists everything that is wrong. */
 export function readSettings(provider: Provider, source: EnvSource, onSecret: (value: string) => void) {
-  const { tuning, config } = readEnvs(
+  return readEnvs(
     { tuning: tuningSchema(provider.tuning), config: provider.env as EnvSchema },
     source,
     onSecret,
     provider.id,
   );
-  return { tuning, config };
 }

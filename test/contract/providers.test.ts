@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { listVars } from '../../src/dns/kit/env.ts';
 import { isProvider, type Provider } from '../../src/dns/kit/index.ts';
 import { openSession, type SessionOptions } from '../../src/dns/session.ts';
-import { createLog } from '../../src/log.ts';
+import { createTransport } from '../../src/http.ts';
+import { createLog, silentLog } from '../../src/log.ts';
 import { Redactor } from '../../src/redact.ts';
 import { FakeDns, type Fixture, serve } from '../helpers/fake-api.ts';
 
@@ -46,6 +47,7 @@ describe.each(ids)('%s', (id) => {
       log: createLog((level, message) => logged.push(`${level} ${message}`), redactor),
       redactor,
       gateway: server.gateway,
+      transport: createTransport({ log: silentLog, env: {} }),
       retryDelayMs: 1,
       ...options,
     });

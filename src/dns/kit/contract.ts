@@ -35,6 +35,8 @@ export interface TxtChanges {
 /** How zones are found. Neither given: the public SOA record decides. A 404 from `findZone` means "no such zone". */
 export interface ZoneLookup<Z extends Zone> {
   findZone?(name: string): Promise<Z | undefined>;
+  /** Where one question answers it: the deepest zone that holds `fqdn`. */
+  zoneOf?(fqdn: string): Promise<Z | undefined>;
   listZones?(): Promise<readonly Z[]>;
 }
 
@@ -78,6 +80,7 @@ export interface RestOptions {
   /** Turns a response text into a value. Default: JSON when it looks like JSON, else the text. */
   parse?(text: string): unknown;
   /** Finds the vendor's own error in a parsed body, whatever the HTTP status. */
+  // biome-ignore lint/suspicious/noExplicitAny: a stranger's JSON, picked apart with `?.` only.
   problem?(body: any): string | { message: string; fault: ProviderFault } | undefined;
 }
 
@@ -86,6 +89,10 @@ export interface ProviderContext<C> {
   /** A client with this provider's timeout, debug log, redaction and error messages in place. It never retries: the engine does. */
   rest(options: RestOptions): Rest;
   readonly log: Log;
+  /** The longest wait for one answer, in milliseconds, for work that is not HTTP. */
+  readonly timeoutMs: number;
+  /** For work that is not HTTP: the address of a host name, by the resolvers that the user chose. */
+  addressOf(host: string): Promise<string>;
   /** For work that is not HTTP; asked anew before each step, because clean-up outlives an abort. */
   signal(): AbortSignal;
   /** What a program that the provider starts finds in its environment. Providers read their own settings from `config`. */
@@ -94,7 +101,10 @@ export interface ProviderContext<C> {
 
 /** Defaults for the knobs every provider has: `<PREFIX>_TTL`, `_PROPAGATION_TIMEOUT`, `_POLLING_INTERVAL`, `_HTTP_TIMEOUT`, `_SEQUENCE_INTERVAL`. */
 export interface Tuning {
-  readonly prefix: string;
+  /** Where there are several, the first wins and the others are older spellings. */
+  readonly prefix: string | readonly [string, ...string[]];
+  /** Names that do not follow the rule, in front of those that do: `{ httpTimeout: 'RFC2136_DNS_TIMEOUT' }`. */
+  readonly names?: Partial<Record<TuningKey, string | readonly string[]>>;
   readonly ttl?: number;
   readonly minTtl?: number;
   readonly propagationTimeout?: number;
@@ -102,7 +112,9 @@ export interface Tuning {
   readonly httpTimeout?: number;
   readonly sequenceInterval?: number;
 }
+export type TuningKey = 'ttl' | 'propagationTimeout' | 'pollingInterval' | 'httpTimeout' | 'sequenceInterval';
 
+// biome-ignore lint/suspicious/noExplicitAny: the engine handles providers of every schema and zone type.
 export interface ProviderDefinition<S extends EnvSchema = any> {
   /** What users type after `--dns`; equals the file name. */
   readonly id: string;
@@ -116,6 +128,7 @@ export interface ProviderDefinition<S extends EnvSchema = any> {
   readonly tuning: Tuning;
   /** The API keeps a single TXT value per name, so challenges must be solved one after another. */
   readonly oneValueAtATime?: boolean;
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
   connect(context: ProviderContext<ConfigOf<S>>): TxtEditor<any> | Promise<TxtEditor<any>>;
 }
 

@@ -43,15 +43,24 @@ const variable = <T>(names: Names, help: string, parse: (raw: string) => T, isSe
 export const text = (names: Names, help: string) => variable(names, help, (raw) => raw);
 /** Like `text`, and never printed: not in logs, errors or debug dumps. */
 export const secret = (names: Names, help: string) => variable(names, help, (raw) => raw, true);
+/** Whole seconds, or with a unit: `90`, `90s`, `5m`, `1h`. */
 export const seconds = (names: Names, help: string) =>
   variable(names, help, (raw) => {
-    if (!/^\d+$/u.test(raw)) throw new Error('must be a whole number of seconds');
-    return Number(raw);
+    const found = /^(\d+)([smh]?)$/u.exec(raw.trim());
+    if (!found) throw new Error('must be a whole number of seconds, or such as 90s, 5m, 1h');
+    return Number(found[1]) * (found[2] === 'h' ? 3600 : found[2] === 'm' ? 60 : 1);
   });
+/** An http or https address, kept as it was written. */
+export const url = (names: Names, help: string) =>
+  variable(names, help, (raw) => {
+    if (!/^https?:\/\//iu.test(raw) || !URL.canParse(raw)) throw new Error('must be an http:// or https:// address');
+    return raw;
+  });
+/** The spellings of Go's `strconv.ParseBool`, which lego's users are used to, in any case. */
 export const flag = (names: Names, help: string) =>
   variable(names, help, (raw) => {
-    if (!/^(?:true|false|1|0)$/iu.test(raw)) throw new Error('must be true or false');
-    return /^(?:true|1)$/iu.test(raw);
+    if (!/^(?:true|false|t|f|1|0)$/iu.test(raw)) throw new Error('must be true or false');
+    return /^(?:true|t|1)$/iu.test(raw);
   });
 export const choice = <const C extends readonly string[]>(names: Names, help: string, choices: C) =>
   variable(names, `${help} (${choices.join(', ')})`, (raw): C[number] => {
@@ -59,6 +68,7 @@ export const choice = <const C extends readonly string[]>(names: Names, help: st
     return raw;
   });
 
+// biome-ignore lint/suspicious/noExplicitAny: a schema holds variables of any type; `ConfigOf` gives each its own again.
 type Group = Record<string, EnvVar<any>>;
 
 /** Ways to authenticate of which exactly one must be configured; the first complete one wins. */
@@ -71,6 +81,7 @@ export class OneOf<A extends Record<string, Group>> {
 }
 export const oneOf = <A extends Record<string, Group>>(alternatives: A) => new OneOf(alternatives);
 
+// biome-ignore lint/suspicious/noExplicitAny: as above.
 export type EnvSchema = Record<string, EnvVar<any> | OneOf<any>>;
 type Flat<S extends Group> = { readonly [K in keyof S]: S[K] extends EnvVar<infer T> ? T : never };
 export type ConfigOf<S extends EnvSchema> = {
@@ -92,7 +103,7 @@ export function listVars(schema: EnvSchema): EnvVar<unknown>[] {
 
 export type EnvSource = Readonly<Record<string, string | undefined>>;
 
-const firstName = (v: EnvVar<unknown>): string => v.names[0]!;
+const firstName = (v: EnvVar<unknown>): string => v.names[0] ?? '';
 
 function rawValue(v: EnvVar<unknown>, source: EnvSource): string | undefined {
   for (const name of v.names) {
@@ -106,7 +117,7 @@ function rawValue(v: EnvVar<unknown>, source: EnvSource): string | undefined {
 
 function readSecretFile(name: string, file: string): string {
   try {
-    return readFileSync(file, 'utf8').trim();
+    return readFileSync(file, 'utf8').replace(/\r?\n$/u, '');
   } catch (cause) {
     throw new ConfigError(`${name} names ${file}, which cannot be read`, { cause });
   }
@@ -159,6 +170,6 @@ export function readEnvs<S extends Record<string, EnvSchema>>(
 
   const result = Object.fromEntries(Object.entries(schemas).map(([key, schema]) => [key, readGroup(schema)]));
   if (problems.length > 0)
-    throw new ConfigError(`${subject}: ${problems.join('; ')}`, { hint: `see: dnshelp ${subject}` });
+    throw new ConfigError(`${subject}: ${problems.join('; ')}`, { hint: `see: quoin dnshelp -c ${subject}` });
   return result as { [K in keyof S]: ConfigOf<S[K]> };
 }

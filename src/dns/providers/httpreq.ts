@@ -1,0 +1,45 @@
+import { choice, defineProvider, direct, ProviderError, secret, type TxtRecord, text, url } from '../kit/index.ts';
+
+export default defineProvider({
+  id: 'httpreq',
+  name: 'HTTP request',
+  website: 'https://go-acme.github.io/lego/dns/httpreq/',
+  apiDocs: 'https://go-acme.github.io/lego/dns/httpreq/',
+  notes:
+    'Your server answers `POST <endpoint>/present` and `POST <endpoint>/cleanup` with a 2xx status. The body is `{"fqdn", "value"}`, ' +
+    'or `{"domain", "token", "keyAuth"}` in mode `RAW`.',
+  env: {
+    endpoint: url('HTTPREQ_ENDPOINT', 'Address of the server, path and query included'),
+    mode: choice('HTTPREQ_MODE', 'Send the challenge itself instead of name and value', ['RAW']).optional(),
+    username: text('HTTPREQ_USERNAME', 'User name for Basic authentication').optional(),
+    password: secret('HTTPREQ_PASSWORD', 'Password for Basic authentication').optional(),
+  },
+  tuning: { prefix: 'HTTPREQ' },
+
+  connect({ config: { endpoint, mode, username, password }, log, rest }) {
+    if (Boolean(username) !== Boolean(password))
+      log.warn(
+        'httpreq: HTTPREQ_USERNAME and HTTPREQ_PASSWORD count only together: requests go without authentication',
+      );
+    const { origin, pathname, search } = new URL(endpoint);
+    const basic = Buffer.from(`${username}:${password}`).toString('base64');
+    const api = rest({
+      url: `${origin}${pathname.replace(/\/*$/u, '/')}`,
+      headers: { accept: 'application/json', ...(username && password ? { authorization: `Basic ${basic}` } : {}) },
+    });
+    const tell =
+      (action: string) =>
+      (_zone: unknown, { fqdn, value, challenge }: TxtRecord) => {
+        if (mode === 'RAW' && !challenge)
+          throw new ProviderError(
+            'api',
+            `httpreq: ${fqdn}: mode RAW needs the token of an ACME challenge, and there is none`,
+            {
+              hint: 'unset HTTPREQ_MODE for rehearsals',
+            },
+          );
+        return api.post(`${action}${search}`, mode === 'RAW' ? { ...challenge } : { fqdn: `${fqdn}.`, value });
+      };
+    return direct({ add: async (...at) => tell('present')(...at), remove: async (...at) => tell('cleanup')(...at) });
+  },
+});
