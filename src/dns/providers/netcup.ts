@@ -172,9 +172,8 @@ function controlPanel(rest: Client, auth: { customer: string; key: string; passw
         },
       }),
     async close() {
-      const open = await session?.catch(() => undefined);
+      if (session) await send('logout', { apisessionid: await session }, [SESSION_GONE]);
       session = undefined;
-      if (open) await send('logout', { apisessionid: open }, [SESSION_GONE]);
     },
   });
 }

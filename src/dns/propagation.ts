@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PropagationError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Lookup, NameServer } from './lookup.ts';
+import { reason } from './resolvers.ts';
+import { type Message, txtOf } from './wire/index.ts';
+
+/** A TXT value that has been published and must become visible. */
+export interface Expected {
+  /** As the certificate names it, for messages. */
+  readonly identifier: string;
+  readonly fqdn: string;
+  readonly zone: string;
+  readonly value: string;
+}
+
+export interface PropagationOptions {
+  readonly lookup: Lookup;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  /** The longest pause between two looks; the first ones are shorter. */
+  readonly intervalMs: number;
+  /** The variable that raises the timeout, for the hint. */
+  readonly timeoutVariable: string;
+  /** Wait so long instead of asking anybody. */
+  readonly fixedWaitMs?: number | undefined;
+  /** Ask the name servers of the zone. Default: true. */
+  readonly authoritative?: boolean;
+  /** Ask the resolvers, once the name servers show everything. Default: false. */
+  readonly recursive?: boolean;
+}
+
+const FIRST_PAUSE_MS = 100;
+const GROWTH = 1.6;
+const LOOK_TIMEOUT_MS = 3_000;
+/** A server that stays silent for so many looks in a row is not waited for as long as another one answers. */
+const SILENT_LOOKS = 2;
+
+/** Somebody who can be asked for TXT records, and what is still missing there. */
+interface Observer {
+  readonly label: string;
+  readonly zone: string;
+  readonly ask: (fqdn: string) => Promise<Message>;
+  missing: readonly Expected[];
+  silentLooks: number;
+  said: string;
+}
+
+/** Resolves when every name server that answers shows every value. */
+export async function waitForPropagation(expected: readonly Expected[], options: PropagationOptions): Promise<void> {
+  const { lookup, log, signal, fixedWaitMs, authoritative = true, recursive = false } = options;
+  if (fixedWaitMs !== undefined) {
+    log.waiting(`waiting ${fixedWaitMs / 1000} s for DNS propagation`);
+    await sleep(fixedWaitMs, undefined, { signal });
+    return;
+  }
+  const started = performance.now();
+  if (authoritative) {
+    const zones = [...new Set(expected.map(({ zone }) => zone))];
+    const observers = await Promise.all(
+      zones.map(async (zone) =>
+        (await lookup.nameServers(zone, signal)).map((server) => serverObserver(server, zone, expected, options)),
+      ),
+    );
+    await watch(observers.flat(), started, options);
+  }
+  // Only now: a resolver that is asked too early remembers that there is nothing (RFC 2308 section 5).
+  if (recursive) {
+    const observers = lookup.resolvers.each.map(({ label, ask }) => ({
+      label,
+      zone: '',
+      ask: (fqdn: string) => ask(fqdn, 'TXT', signal),
+      missing: expected,
+      silentLooks: 0,
+      said: '',
+    }));
+    await watch(observers, started, options);
+  }
+}
+
+const serverObserver = (
+  server: NameServer,
+  zone: string,
+  expected: readonly Expected[],
+  { lookup, signal }: PropagationOptions,
+): Observer => ({
+  label: `${server.name} (${server.address})`,
+  zone,
+  ask: (fqdn) => lookup.askServer(server, fqdn, 'TXT', signal, LOOK_TIMEOUT_MS),
+  missing: expected.filter((record) => record.zone === zone),
+  silentLooks: 0,
+  said: '',
+});
+
+async function watch(observers: readonly Observer[], started: number, options: PropagationOptions): Promise<void> {
+  const { log, signal, timeoutMs, intervalMs } = options;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * GROWTH, Math.max(intervalMs, FIRST_PAUSE_MS))) {
+    await Promise.all(observers.filter(({ missing }) => missing.length > 0).map((observer) => look(observer, signal)));
+    const behind = observers.filter((observer) => isAwaited(observer, observers));
+    if (behind.length === 0) {
+      for (const { label, missing } of observers) {
+        if (missing.length > 0) log.warn(`name server ${label} does not answer; the others show every TXT record`);
+      }
+      return;
+    }
+    const elapsed = performance.now() - started;
+    if (elapsed >= timeoutMs) throw notVisible(behind, observers, options);
+    log.waiting(`${summary(behind, observers)}, waited ${Math.round(elapsed / 1000)} s`);
+    await sleep(Math.min(pause, timeoutMs - elapsed), undefined, { signal });
+  }
+}
+
+/** Silent servers do not count, unless all of their zone are silent. */
+function isAwaited({ zone, missing, silentLooks }: Observer, observers: readonly Observer[]): boolean {
+  if (missing.length === 0) return false;
+  if (silentLooks < SILENT_LOOKS) return true;
+  return observers.filter((other) => other.zone === zone).every((other) => other.silentLooks >= SILENT_LOOKS);
+}
+
+async function look(observer: Observer, signal: AbortSignal): Promise<void> {
+  const names = [...new Set(observer.missing.map(({ fqdn }) => fqdn))];
+  let answered = false;
+  const shown = new Map<string, readonly string[]>();
+  await Promise.all(
+    names.map(async (fqdn) => {
+      try {
+        const answer = await observer.ask(fqdn);
+        answered = true;
+        if (answer.rcode !== 'NOERROR' && answer.rcode !== 'NXDOMAIN') observer.said = `answers ${answer.rcode}`;
+        else observer.said = 'lacks it';
+        shown.set(fqdn, answer.answers.filter(({ type }) => type === 'TXT').map(txtOf));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!answered) observer.said = reason(error);
+      }
+    }),
+  );
+  observer.silentLooks = answered ? 0 : observer.silentLooks + 1;
+  observer.missing = observer.missing.filter(({ fqdn, value }) => !shown.get(fqdn)?.includes(value));
+}
+
+const identifiersOf = (observers: readonly Observer[]): string[] => [
+  ...new Set(observers.flatMap(({ missing }) => missing.map(({ identifier }) => identifier))),
+];
+
+function summary(behind: readonly Observer[], observers: readonly Observer[]): string {
+  const [first, ...rest] = identifiersOf(behind);
+  const others = rest.length > 0 ? ` and ${rest.length} more` : '';
+  const zones = new Set(behind.map(({ zone }) => zone));
+  const all = observers.filter(({ zone }) => zones.has(zone)).length;
+  return `${first}${others}: ${behind.length} of ${all} name servers lack the TXT record (${behind[0]?.label})`;
+}
+
+function notVisible(
+  behind: readonly Observer[],
+  observers: readonly Observer[],
+  options: PropagationOptions,
+): PropagationError {
+  const servers = behind.map(({ label, said, missing }) => ({
+    server: label,
+    said,
+    missing: missing.map(({ fqdn }) => fqdn),
+  }));
+  const detail = servers.map(({ server, said }) => `${server} ${said}`).join('; ');
+  return new PropagationError(`${summary(behind, observers)} after ${options.timeoutMs / 1000} s: ${detail}`, {
+    hint: `raise ${options.timeoutVariable}, or see docs/guides/propagation.md`,
+    facts: { nameServers: servers },
+  });
+}
