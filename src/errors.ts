@@ -100,11 +100,11 @@ export class HookError extends AppError {
   }
 }
 
-/** Ctrl-C or SIGTERM; clean-up has run. */
+/** Ctrl-C, SIGTERM or SIGHUP; clean-up has run. The exit code is the shell's: 128 and the signal's number. */
 export class Interrupted extends AppError {
   override name = 'Interrupted';
-  constructor(signal: string) {
-    super('INTERRUPTED', 130, `interrupted by ${signal}`);
+  constructor(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
+    super('INTERRUPTED', { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal], `interrupted by ${signal}`);
   }
 }
 

@@ -1,0 +1,89 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { AcmeError } from '../errors.ts';
+
+/** What a certificate says, for people and for deciding when it is due. */
+export interface CertificateInfo {
+  readonly names: readonly string[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** Common name of the issuer, or all of its name where it has none. */
+  readonly issuer: string;
+  /** Hexadecimal, in upper case. */
+  readonly serial: string;
+}
+
+const BLOCK = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/gu;
+
+/** The certificates of a PEM text, whatever stands between them, leaf first and each followed by its issuer. */
+export function parseChain(pem: string): X509Certificate[] {
+  const all = (pem.match(BLOCK) ?? []).map((block) => new X509Certificate(block));
+  const leaf = all.find((certificate) => !certificate.ca) ?? all[0];
+  const chain: X509Certificate[] = [];
+  for (let next = leaf; next && !chain.includes(next); ) {
+    const current: X509Certificate = next;
+    chain.push(current);
+    next = all.find((other) => other !== current && current.checkIssued(other));
+  }
+  return chain;
+}
+
+export const toPem = (chain: readonly X509Certificate[]): string =>
+  chain.map((certificate) => certificate.toString()).join('');
+
+const commonName = (subject: string): string =>
+  /(?:^|\n)CN=(.*)$/mu.exec(subject)?.[1] ?? subject.replaceAll('\n', ', ');
+
+const namesOf = (certificate: X509Certificate): string[] =>
+  (certificate.subjectAltName ?? '')
+    .split(', ')
+    .flatMap((entry) => (entry.startsWith('DNS:') ? [entry.slice(4).toLowerCase()] : []));
+
+export function describeCertificate(pem: string): CertificateInfo {
+  const [leaf] = parseChain(pem);
+  if (!leaf) throw new AcmeError('ACME_CERTIFICATE', 'there is no certificate in the file');
+  return {
+    names: namesOf(leaf),
+    notBefore: new Date(leaf.validFrom),
+    notAfter: new Date(leaf.validTo),
+    issuer: commonName(leaf.issuer),
+    serial: leaf.serialNumber,
+  };
+}
+
+/** Whether the chain ends under a root of this common name. */
+export const leadsTo = (chain: readonly X509Certificate[], root: string): boolean =>
+  chain.some(({ issuer }) => commonName(issuer) === root);
+
+/** Refuses a chain that must not be installed: another key, other names, expired, or links that do not hold. */
+export function checkChain(
+  chain: readonly X509Certificate[],
+  keyPem: string,
+  names: readonly string[],
+  now: Date,
+): void {
+  const refuse = (why: string): never => {
+    throw new AcmeError('ACME_CERTIFICATE', `acme: the certificate from the CA ${why}; it was not stored`);
+  };
+  const [leaf] = chain;
+  if (!leaf) throw new AcmeError('ACME_CERTIFICATE', 'acme: the CA sent no certificate');
+  if (!leaf.checkPrivateKey(createPrivateKey(keyPem))) refuse('is for another key');
+  const has = namesOf(leaf).sort().join(' ');
+  const wants = [...names].sort().join(' ');
+  if (has !== wants) refuse(`names ${has || 'nothing'} instead of ${wants}`);
+  if (new Date(leaf.validTo) <= now) refuse(`expired on ${leaf.validTo}`);
+  chain.slice(0, -1).forEach((certificate, index) => {
+    const issuer = chain[index + 1];
+    if (issuer && !certificate.verify(issuer.publicKey)) refuse('has a chain whose signatures do not hold');
+  });
+}
+
+const DAY_MS = 86_400_000;
+const SHORT_LIFETIME_DAYS = 10;
+
+/** Due with a third of the lifetime left, with half of it for lives of ten days or less, or `renewDays` before the end. */
+export function isDue({ notBefore, notAfter }: CertificateInfo, now: Date, renewDays?: number): boolean {
+  const lifetime = notAfter.getTime() - notBefore.getTime();
+  const share = lifetime <= SHORT_LIFETIME_DAYS * DAY_MS ? 1 / 2 : 1 / 3;
+  const margin = renewDays === undefined ? lifetime * share : renewDays * DAY_MS;
+  return notAfter.getTime() - now.getTime() <= margin;
+}

@@ -1,0 +1,44 @@
+import { describeCertificate } from '../../acme/certificate.ts';
+import { isAppError } from '../../errors.ts';
+import { storeOf } from '../compose.ts';
+import type { CommandContext, Outcome } from '../main.ts';
+
+/** What is on disk. A certificate that cannot be read is reported, and the others are still listed. */
+export async function list(context: CommandContext): Promise<Outcome> {
+  const store = storeOf(context);
+  const certificates: object[] = [];
+  const problems: object[] = [];
+  const lines: string[] = [];
+  for (const name of await store.listCertificates()) {
+    try {
+      const stored = await store.readCertificate(name);
+      if (!stored) continue;
+      const { names, notBefore, notAfter, issuer, serial } = describeCertificate(stored.certificatePem);
+      const paths = store.paths(name);
+      certificates.push({
+        name: stored.name,
+        names,
+        notBefore,
+        notAfter,
+        issuer,
+        serial,
+        dns: stored.settings?.dns,
+        paths,
+      });
+      lines.push(
+        stored.name,
+        `  names        ${names.join(', ')}`,
+        `  valid until  ${notAfter.toISOString().slice(0, 10)}, from ${issuer}`,
+        `  certificate  ${paths.certificate}`,
+      );
+    } catch (error) {
+      const message = isAppError(error)
+        ? error.message
+        : `${store.paths(name).certificate} is damaged: ${(error as Error).message}`;
+      problems.push({ name, message });
+      context.log.warn(message);
+    }
+  }
+  if (certificates.length === 0) lines.push(`no certificates in ${store.root}`);
+  return { json: { certificates, problems }, text: `${lines.join('\n')}\n`, exitCode: problems.length > 0 ? 6 : 0 };
+}

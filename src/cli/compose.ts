@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { openStore, type Store, storeRoot } from '../acme/storage.ts';
+import type { Provider } from '../dns/kit/contract.ts';
+import { createLookup, type Lookup } from '../dns/lookup.ts';
+import { type DnsSession, openSession } from '../dns/session.ts';
+import { ConfigError } from '../errors.ts';
+import { createTransport } from '../http.ts';
+import type { CommandContext } from './main.ts';
+
+/** The parts that several commands put together from flags and environment. */
+
+export const storeOf = ({ options, io }: CommandContext): Store =>
+  openStore(storeRoot(io.cwd, options.path, existsSync(resolve(io.cwd, '.lego'))));
+
+export function lookupOf({ options, io, log }: CommandContext): Lookup {
+  const port = Number(io.env.QUOIN_DNS_AUTHORITATIVE_PORT ?? 53);
+  return createLookup({
+    resolvers: options.resolvers,
+    timeoutMs: options.dnsTimeout,
+    transport: createTransport({ log, env: io.env }),
+    log,
+    authoritativePort: port,
+  });
+}
+
+export function sessionOf(
+  provider: Provider,
+  lookup: Lookup,
+  { options, io, log, redactor }: CommandContext,
+): Promise<DnsSession> {
+  const never = new AbortController().signal;
+  return openSession(provider, {
+    env: io.env,
+    log,
+    redactor,
+    transport: createTransport({ log, env: io.env }),
+    signal: io.signal,
+    // Not the run's own signal: clean-up asks these questions too, after the run was aborted.
+    findZoneBySoa: async (fqdn) => (await lookup.follow(fqdn, never)).zone,
+    addressOf: (host) => lookup.address(host, never),
+    maxWaitSeconds: options.maxWait / 1000,
+  });
+}
+
+/** The roots of a private CA, for the ACME server only. */
+export function rootsOf({ options, io }: CommandContext): readonly string[] | undefined {
+  const files = options.caCertificates.map((file) => resolve(io.cwd, file));
+  const texts = files.map((file) => {
+    try {
+      const text = readFileSync(file, 'utf8');
+      if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+    } catch (cause) {
+      throw new ConfigError(`cannot read the CA certificates in ${file}: ${(cause as NodeJS.ErrnoException).code}`, {
+        cause,
+      });
+    }
+    throw new ConfigError(`${file} holds no PEM certificate`, {
+      hint: 'name a file with the roots of your CA in --ca-certificates',
+    });
+  });
+  return texts.length > 0 ? texts : undefined;
+}

@@ -1,0 +1,16 @@
+/** Everything of the outside world that a command may touch. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Fires with an `Interrupted` as its reason when the user or the system wants the run to end. */
+  readonly signal: AbortSignal;
+}
+
+export interface Output {
+  write(text: string): void;
+  readonly isTTY: boolean;
+  /** The real stream, for the spinner. */
+  readonly stream?: NodeJS.WriteStream;
+}

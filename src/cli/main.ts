@@ -1,0 +1,78 @@
+import { CommanderError } from 'commander';
+import { createLog, type Log } from '../log.ts';
+import { Redactor } from '../redact.ts';
+import { withEnvFiles } from './dotenv.ts';
+import type { Io } from './io.ts';
+import { declarations, type Options, readOptions } from './options.ts';
+import { type Invocation, parseCommandLine } from './program.ts';
+import { errorJson, exitCodeOf, renderError } from './render-error.ts';
+import { createReport, type Report } from './report.ts';
+
+/** What a command has to say at its end: one document for machines, one text for people. */
+export interface Outcome {
+  readonly json: object;
+  readonly text: string;
+  readonly exitCode?: number;
+}
+
+export interface CommandContext {
+  readonly options: Options;
+  readonly io: Io;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  /** Of `dnshelp`. */
+  readonly code?: string | undefined;
+}
+
+type Command = (context: CommandContext) => Promise<Outcome>;
+
+/** Loaded when it is run: help and version must not wait for an ACME client. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import('./commands/run.ts')).run,
+  list: async () => (await import('./commands/list.ts')).list,
+  dnshelp: async () => (await import('./commands/dnshelp.ts')).dnshelp,
+  cleanup: async () => (await import('./commands/cleanup.ts')).cleanup,
+};
+
+const USAGE_ERROR = 2;
+
+/** The whole program: takes arguments and the world, gives an exit code. The only place that catches everything. */
+export async function main(argv: readonly string[], world: Io): Promise<number> {
+  let invocation: Invocation;
+  try {
+    invocation = parseCommandLine(
+      argv,
+      (text) => world.stdout.write(text),
+      (text) => world.stderr.write(text),
+    );
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
+    throw error;
+  }
+  const redactor = new Redactor();
+  let options: Options | undefined;
+  let report: Report | undefined;
+  try {
+    const named = readOptions(invocation.given, world.env).envFile;
+    const warnings: string[] = [];
+    const io: Io = { ...world, env: withEnvFiles(world.env, world.cwd, named, (message) => warnings.push(message)) };
+    options = readOptions(invocation.given, io.env);
+    if (options.hmac) redactor.hide(options.hmac);
+    const shown = await createReport(io, options);
+    report = shown;
+    const log = createLog((level, message) => shown.write(level, message), redactor);
+    for (const message of warnings) log.warn(message);
+    const command = await commands[invocation.command]?.();
+    if (!command) throw new Error(`no command ${invocation.command}`);
+    const { json, text, exitCode = 0 } = await command({ options, io, log, redactor, code: invocation.code });
+    shown.end();
+    world.stdout.write(redactor.clean(options.json ? `${JSON.stringify(json, null, 2)}\n` : text));
+    return exitCode;
+  } catch (error) {
+    report?.end();
+    const json = options?.json ?? invocation.given.has(declarations.json.flags);
+    if (json) world.stdout.write(redactor.clean(`${JSON.stringify(errorJson(error), null, 2)}\n`));
+    world.stderr.write(redactor.clean(renderError(error, options?.debug ?? false)));
+    return exitCodeOf(error);
+  }
+}

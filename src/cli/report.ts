@@ -1,0 +1,65 @@
+import type { LogLevel } from '../log.ts';
+import type { Io } from './io.ts';
+
+export interface ReportOptions {
+  readonly quiet: boolean;
+  readonly debug: boolean;
+}
+
+/** Shows log messages. `end` removes what must not stay on the screen. */
+export interface Report {
+  write(level: LogLevel, message: string): void;
+  end(): void;
+}
+
+/** Lines that only say what is being waited for, in a log: often enough to see that it lives, no oftener. */
+const WAITING_LINES_MS = 10_000;
+
+/** A spinner and coloured lines on a terminal; dated plain lines for logs, pipes and CI. */
+export async function createReport(
+  { stderr, env }: Pick<Io, 'stderr' | 'env'>,
+  options: ReportOptions,
+): Promise<Report> {
+  const shows = (level: LogLevel) => (level === 'debug' ? options.debug : level === 'warn' || !options.quiet);
+  const ci = env.CI !== undefined && env.CI !== '' && env.CI !== 'false';
+  return stderr.isTTY && stderr.stream && !ci && !options.debug && env.TERM !== 'dumb'
+    ? terminalReport(stderr.stream, shows)
+    : logReport(stderr, shows);
+}
+
+function logReport(stderr: Io['stderr'], shows: (level: LogLevel) => boolean): Report {
+  let lastWaiting = Number.NEGATIVE_INFINITY;
+  return {
+    write(level, message) {
+      if (!shows(level)) return;
+      if (level === 'waiting') {
+        if (performance.now() - lastWaiting < WAITING_LINES_MS) return;
+        lastWaiting = performance.now();
+      }
+      const mark = level === 'warn' ? 'WARNING ' : '';
+      stderr.write(`${new Date().toISOString().slice(0, 19)}Z ${mark}${message}\n`);
+    },
+    end() {},
+  };
+}
+
+async function terminalReport(stream: NodeJS.WriteStream, shows: (level: LogLevel) => boolean): Promise<Report> {
+  const [{ default: ora }, { Chalk }] = await Promise.all([import('ora'), import('chalk')]);
+  const chalk = new Chalk();
+  const spinner = ora({ stream, discardStdin: false, hideCursor: true });
+  return {
+    write(level, message) {
+      if (!shows(level)) return;
+      if (level === 'waiting') {
+        spinner.text = message;
+        if (!spinner.isSpinning) spinner.start();
+        return;
+      }
+      const spinning = spinner.isSpinning;
+      spinner.stop();
+      stream.write(`${level === 'warn' ? chalk.yellow(`! ${message}`) : `${chalk.green('✓')} ${message}`}\n`);
+      if (spinning && level === 'warn') spinner.start();
+    },
+    end: () => void spinner.stop(),
+  };
+}
