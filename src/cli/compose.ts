@@ -14,7 +14,9 @@ export const storeOf = ({ options, io }: CommandContext): Store =>
   openStore(storeRoot(io.cwd, options.path, existsSync(resolve(io.cwd, '.lego'))));
 
 export function lookupOf({ options, io, log }: CommandContext): Lookup {
-  const port = Number(io.env.QUOIN_DNS_AUTHORITATIVE_PORT ?? 53);
+  const port = Number(io.env.QUOIN_DNS_AUTHORITATIVE_PORT || 53);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new ConfigError('QUOIN_DNS_AUTHORITATIVE_PORT is no port number');
   return createLookup({
     resolvers: options.resolvers,
     timeoutMs: options.dnsTimeout,

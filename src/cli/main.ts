@@ -1,8 +1,10 @@
 import { CommanderError } from 'commander';
+import { ConfigError } from '../errors.ts';
 import { createLog, type Log } from '../log.ts';
 import { Redactor } from '../redact.ts';
 import { withEnvFiles } from './dotenv.ts';
 import type { Io } from './io.ts';
+import { refuseLegoFlags } from './lego-flags.ts';
 import { declarations, type Options, readOptions } from './options.ts';
 import { type Invocation, parseCommandLine } from './program.ts';
 import { errorJson, exitCodeOf, renderError } from './render-error.ts';
@@ -46,8 +48,10 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
       (text) => world.stderr.write(text),
     );
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
-    throw error;
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    if (argv.includes('--json')) world.stdout.write(`${JSON.stringify(errorJson(usageError(error)), null, 2)}\n`);
+    return USAGE_ERROR;
   }
   const redactor = new Redactor();
   let options: Options | undefined;
@@ -57,6 +61,7 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     const warnings: string[] = [];
     const io: Io = { ...world, env: withEnvFiles(world.env, world.cwd, named, (message) => warnings.push(message)) };
     options = readOptions(invocation.given, io.env);
+    refuseLegoFlags(invocation.given, invocation.command === 'run' ? io.env : {});
     if (options.hmac) redactor.hide(options.hmac);
     const shown = await createReport(io, options);
     report = shown;
@@ -68,11 +73,19 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     shown.end();
     world.stdout.write(redactor.clean(options.json ? `${JSON.stringify(json, null, 2)}\n` : text));
     return exitCode;
-  } catch (error) {
+  } catch (caught) {
     report?.end();
+    // Whatever was under way when the user pressed Ctrl-C fails in a way of its own; that is not what happened.
+    const error = world.signal.aborted ? world.signal.reason : caught;
     const json = options?.json ?? invocation.given.has(declarations.json.flags);
     if (json) world.stdout.write(redactor.clean(`${JSON.stringify(errorJson(error), null, 2)}\n`));
     world.stderr.write(redactor.clean(renderError(error, options?.debug ?? false)));
     return exitCodeOf(error);
   }
 }
+
+/** What commander has told on standard error already. */
+const usageError = ({ code, message }: CommanderError): ConfigError =>
+  new ConfigError(code === 'commander.help' ? 'no command was given' : message.replace(/^error: /u, ''), {
+    hint: 'see: quoin --help',
+  });

@@ -191,6 +191,7 @@ export const declarations = {
   }),
   dnsTimeout: flag({
     flags: '--dns-timeout <time>',
+    older: ['--dns.timeout <time>'],
     env: 'DNS_TIMEOUT',
     parse: duration,
     fallback: 10_000,

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { version } from '../version.ts';
+import { legoFlags } from './lego-flags.ts';
 import { declarations, type Flag, type Given, longName } from './options.ts';
 
 export interface Invocation {
@@ -40,6 +41,7 @@ export function parseCommandLine(
     add(flags, help, false);
     for (const spelling of older) add(spelling, help, true);
   }
+  for (const { flags } of legoFlags) add(flags, '', true);
   const command = (name: string, description: string) =>
     program
       .command(name)

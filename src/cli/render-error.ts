@@ -22,7 +22,7 @@ export function errorJson(error: unknown): object {
   if (!isAppError(error))
     return { error: { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) } };
   const { code, message, hint, facts } = error;
-  return { error: { code, message, ...(hint ? { hint } : {}), ...facts } };
+  return { error: { ...facts, code, message, ...(hint ? { hint } : {}) } };
 }
 
 export const exitCodeOf = (error: unknown): number => (isAppError(error) ? error.exitCode : 1);

@@ -24,16 +24,16 @@ export async function createReport(
   const ci = env.CI !== undefined && env.CI !== '' && env.CI !== 'false';
   return stderr.isTTY && stderr.stream && !ci && !options.debug && env.TERM !== 'dumb'
     ? terminalReport(stderr.stream, shows)
-    : logReport(stderr, shows);
+    : logReport(stderr, shows, options.debug ? 0 : WAITING_LINES_MS);
 }
 
-function logReport(stderr: Io['stderr'], shows: (level: LogLevel) => boolean): Report {
+function logReport(stderr: Io['stderr'], shows: (level: LogLevel) => boolean, pauseMs: number): Report {
   let lastWaiting = Number.NEGATIVE_INFINITY;
   return {
     write(level, message) {
       if (!shows(level)) return;
       if (level === 'waiting') {
-        if (performance.now() - lastWaiting < WAITING_LINES_MS) return;
+        if (performance.now() - lastWaiting < pauseMs) return;
         lastWaiting = performance.now();
       }
       const mark = level === 'warn' ? 'WARNING ' : '';

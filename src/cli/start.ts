@@ -6,11 +6,18 @@ import { main } from './main.ts';
 /** Runs the program for this process: the only place that knows there is one. */
 export async function start(): Promise<void> {
   const controller = new AbortController();
+  let asked = 0;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
+      asked += 1;
+      const reason = new Interrupted(name);
       // Ending at once would leave TXT records behind, so a second Ctrl-C only tells what is going on.
-      if (controller.signal.aborted) process.stderr.write('cleaning up, one moment\n');
-      controller.abort(new Interrupted(name));
+      if (asked === 2) process.stderr.write('cleaning up, one moment; once more to quit without\n');
+      if (asked > 2) {
+        process.stderr.write('TXT records may be left behind; quoin cleanup removes them\n');
+        process.exit(reason.exitCode);
+      }
+      controller.abort(reason);
     });
   }
   // A reader that went away (`quoin list | head`) is no reason to fail.

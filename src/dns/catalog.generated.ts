@@ -9,12 +9,14 @@ export interface CatalogEntry {
 export const catalog: Readonly<Record<string, CatalogEntry>> = {
   cloudflare: { name: 'Cloudflare', load: () => import('./providers/cloudflare.ts') },
   digitalocean: { name: 'DigitalOcean', load: () => import('./providers/digitalocean.ts') },
-  exec: { name: 'Program of your own', load: () => import('./providers/exec.ts') },
+  exec: { name: 'External program', load: () => import('./providers/exec.ts') },
   httpreq: { name: 'HTTP request', load: () => import('./providers/httpreq.ts') },
   namecheap: { name: 'Namecheap', load: () => import('./providers/namecheap.ts') },
-  netcup: { name: 'netcup', load: () => import('./providers/netcup.ts') },
+  netcup: { name: 'Netcup', load: () => import('./providers/netcup.ts') },
   pdns: { name: 'PowerDNS', load: () => import('./providers/pdns.ts') },
-  rfc2136: { name: 'RFC 2136', load: () => import('./providers/rfc2136.ts') },
+  rfc2136: { name: 'RFC 2136 (DNS UPDATE)', load: () => import('./providers/rfc2136.ts') },
 };
 
-export const aliases: Readonly<Record<string, string>> = { dnsupdate: 'rfc2136' };
+export const aliases: Readonly<Record<string, string>> = {
+  dnsupdate: 'rfc2136',
+};

@@ -2,67 +2,162 @@ import type { Provider } from './kit/contract.ts';
 import { type EnvSchema, type EnvVar, listVars } from './kit/env.ts';
 import { tuningSchema } from './settings.ts';
 
+type Variable = EnvVar<unknown>;
+
 /** Everything people read about a provider, worked out from its definition. */
 export interface Description {
   readonly provider: Provider;
-  /** Groups of credentials; more than one means "any one of these". */
-  readonly credentials: readonly (readonly EnvVar<unknown>[])[];
-  readonly always: readonly EnvVar<unknown>[];
-  readonly tuning: readonly EnvVar<unknown>[];
+  /** Each is a list of groups of variables, of which one group must be set. */
+  readonly choices: readonly (readonly (readonly Variable[])[])[];
+  readonly always: readonly Variable[];
+  readonly tuning: readonly Variable[];
+  /** A shell command, with the variables of the first group. */
   readonly example: string;
 }
 
 export function describeProvider(provider: Provider): Description {
   const entries = Object.values(provider.env as EnvSchema);
-  const credentials = entries.flatMap((entry) =>
+  const choices = entries.flatMap((entry) =>
     entry.kind === 'oneOf'
-      ? Object.values(entry.alternatives as Record<string, Record<string, EnvVar<unknown>>>).map((group) =>
-          Object.values(group),
-        )
+      ? [Object.values(entry.alternatives as Record<string, Record<string, Variable>>).map((g) => Object.values(g))]
       : [],
   );
   const always = entries.flatMap((entry) => (entry.kind === 'oneOf' ? [] : [entry]));
-  const shown = [...(credentials[0] ?? []), ...always].filter((v) => v.required);
+  const needed = [...choices.flatMap(([first = []]) => first), ...always].filter(({ required }) => required);
   return {
     provider,
-    credentials,
+    choices,
     always,
     tuning: listVars(tuningSchema(provider.tuning)),
     example: [
-      ...shown.map((v) => `${v.names[0]}=…`),
+      ...needed.map(({ names: [name], shownDefault }) => `${name}=${shownDefault ?? '...'}`),
       `quoin run --dns ${provider.id} --domains example.com --domains '*.example.com'`,
     ].join(' \\\n'),
   };
 }
 
-const row = (v: EnvVar<unknown>) =>
-  `| \`${v.names[0]}\` | ${v.help}${
-    v.names.length > 1
-      ? ` (also: ${v.names
-          .slice(1)
-          .map((n) => `\`${n}\``)
-          .join(', ')})`
-      : ''
-  } | ${v.required ? 'required' : (v.shownDefault ?? 'optional')} |`;
-const table = (vars: readonly EnvVar<unknown>[]) =>
-  ['| Variable | Meaning | Default |', '| --- | --- | --- |', ...vars.map(row)].join('\n');
+/** What stands in the column "Default". */
+const standing = ({ ignored, required, shownDefault }: Variable): string =>
+  ignored ? 'no effect' : required ? 'required' : (shownDefault ?? 'optional');
 
-export function toMarkdown({ provider, credentials, always, tuning, example }: Description): string {
-  return (
-    [
-      `# ${provider.name}`,
-      `<!-- Generated from src/dns/providers/${provider.id}.ts by npm run generate. Do not edit. -->`,
-      `Code \`${provider.id}\` · [website](${provider.website})${provider.apiDocs ? ` · [API documentation](${provider.apiDocs})` : ''}`,
-      `\`\`\`sh\n${example}\n\`\`\``,
-      ...(provider.notes ? [provider.notes] : []),
-      '## Credentials',
-      ...(always.length > 0 ? [table(always)] : []),
-      ...credentials.flatMap((group, index) => [index === 0 ? 'Set one of these groups:' : 'or', table(group)]),
-      '## Tuning',
-      table(tuning),
-      '',
-    ]
-      .join('\n\n')
-      .trimEnd() + '\n'
+const aliasesOf = ({ names }: Variable): readonly string[] => names.slice(1);
+
+export function toMarkdown({ provider, choices, always, tuning, example }: Description): string {
+  const row = (v: Variable) => {
+    const also = aliasesOf(v).map((name) => `\`${name}\``);
+    const meaning = `${v.help}${also.length > 0 ? ` (also: ${also.join(', ')})` : ''}`;
+    return `| \`${v.names[0]}\` | ${meaning.replaceAll('|', '\\|')} | ${standing(v).replaceAll('|', '\\|')} |`;
+  };
+  const table = (vars: readonly Variable[]) =>
+    ['| Variable | Meaning | Default |', '| --- | --- | --- |', ...vars.map(row)].join('\n');
+  const { id, name, aliases = [], website, apiDocs, notes, oneValueAtATime } = provider;
+  const facts = [
+    `Code \`${id}\`${aliases.length > 0 ? `, also ${aliases.map((alias) => `\`${alias}\``).join(', ')}` : ''}`,
+    `[website](${website})`,
+    ...(apiDocs ? [`[API documentation](${apiDocs})`] : []),
+  ];
+  const groups = choices.flatMap((ways) =>
+    ways.flatMap((group, index) => [index === 0 ? 'Set one of these groups:' : 'or', table(group)]),
   );
+  return `${[
+    `# ${name}`,
+    `<!-- Generated from src/dns/providers/${id}.ts by npm run generate. Do not edit. -->`,
+    facts.join(' · '),
+    `\`\`\`sh\n${example}\n\`\`\``,
+    ...(notes ? [notes] : []),
+    ...(oneValueAtATime ? [ONE_AT_A_TIME] : []),
+    '## Credentials',
+    ...groups,
+    ...(always.length > 0 ? [...(groups.length > 0 ? ['And:'] : []), table(always)] : []),
+    FILES,
+    '## Tuning',
+    table(tuning),
+  ].join('\n\n')}\n`;
+}
+
+const ONE_AT_A_TIME =
+  'The service holds one value per name, so a name and its wildcard are validated one after the other.';
+const FILES = 'Each of them may be given as `NAME_FILE`, the path of a file that holds the value.';
+
+export interface TextOptions {
+  /** Columns of the terminal. Default: 80. */
+  readonly width?: number;
+  /** How headings and names are set off. Default: plain. */
+  readonly strong?: (text: string) => string;
+}
+
+/** For a terminal: no line longer than `width`, unless a single word is. */
+export function toText(
+  { provider, choices, always, tuning, example }: Description,
+  { width = 80, strong = (text) => text }: TextOptions = {},
+): string {
+  const entry = (v: Variable) => {
+    const also = aliasesOf(v);
+    const details = [v.help, ...(also.length > 0 ? [`also: ${also.join(', ')}`] : []), `(${standing(v)})`];
+    return [`  ${strong(v.names[0] ?? '')}`, ...wrap(details.join('; ').replace('; (', ' ('), width, '      ')];
+  };
+  const section = (title: string, vars: readonly Variable[]) =>
+    vars.length === 0 ? [] : ['', strong(title), ...vars.flatMap(entry)];
+  const { id, name, aliases = [], website, apiDocs, notes, oneValueAtATime } = provider;
+  return `${[
+    `${strong(name)} (${[id, ...aliases].join(', ')})`,
+    website,
+    ...(apiDocs && apiDocs !== website ? [apiDocs] : []),
+    ...(notes ? ['', ...wrap(notes.replace(/[`*]/gu, ''), width)] : []),
+    ...(oneValueAtATime ? ['', ...wrap(ONE_AT_A_TIME, width)] : []),
+    ...choices.flatMap((ways) =>
+      ways.flatMap((group, index) => section(index === 0 ? 'Set these:' : 'or these:', group)),
+    ),
+    ...section(choices.length > 0 ? 'And:' : 'Credentials:', always),
+    ...section('Tuning:', tuning),
+    '',
+    ...wrap(FILES.replace(/[`*]/gu, ''), width),
+    '',
+    strong('Example:'),
+    ...example.split('\n').map((line) => `  ${line}`),
+  ].join('\n')}\n`;
+}
+
+function wrap(text: string, width: number, indent = ''): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/u)) {
+    if (line !== '' && indent.length + line.length + 1 + word.length > width) {
+      lines.push(indent + line);
+      line = '';
+    }
+    line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, indent + line];
+}
+
+const plainVariable = (v: Variable) => ({
+  name: v.names[0],
+  aliases: aliasesOf(v),
+  meaning: v.help,
+  required: v.required,
+  secret: v.secret,
+  ignored: v.ignored,
+  file: v.fromFile,
+  default: v.shownDefault ?? null,
+});
+
+/** For machines; keys are stable. */
+export function toJson({ provider, choices, always, tuning, example }: Description) {
+  const { id, name, aliases = [], website, apiDocs, notes, oneValueAtATime = false } = provider;
+  return {
+    code: id,
+    name,
+    aliases,
+    website,
+    apiDocs: apiDocs ?? null,
+    notes: notes ?? null,
+    oneValueAtATime,
+    credentials: {
+      oneOf: choices.map((ways) => ways.map((group) => group.map(plainVariable))),
+      always: always.map(plainVariable),
+    },
+    tuning: tuning.map(plainVariable),
+    example,
+  };
 }

@@ -72,9 +72,11 @@ export async function openJournal(folder: string): Promise<Journal> {
 
 /** The journals of runs that are dead; those of living ones are left alone. */
 export async function findLeftovers(folder: string, log: Log): Promise<readonly Leftovers[]> {
-  const names = await readdir(folder).catch(() => []);
+  const files = await readdir(folder).catch(() => []);
+  // A run that died before it wrote anything leaves the lock alone behind.
+  const names = new Set(files.flatMap((file) => /^.*\.json(?=$|\.lock$)/u.exec(file) ?? []));
   const found: Leftovers[] = [];
-  for (const name of names.filter((file) => file.endsWith('.json')).sort()) {
+  for (const name of [...names].sort()) {
     const path = join(folder, name);
     const lock = await tryLock(`${path}.lock`);
     if (!lock) continue;

@@ -1,6 +1,6 @@
 import { PropagationError } from '../errors.ts';
+import { limiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
-import { limiter } from './limiter.ts';
 import { createResolvers, type ResolverOptions, type Resolvers, reason, recordsOf } from './resolvers.ts';
 import { addressOf, exchange, type Message, nameOf, query, type Server } from './wire/index.ts';
 

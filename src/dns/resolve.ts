@@ -5,34 +5,55 @@ import { ConfigError } from '../errors.ts';
 import { aliases, catalog } from './catalog.generated.ts';
 import { isProvider, type Provider } from './kit/contract.ts';
 
-/** `hetzner` is built in; `npm:acme-dns-foo` and `./my-dns.js` are code the user named on purpose. Nothing is ever searched for. */
+/**
+ * `hetzner` is built in; `npm:acme-dns-foo` and `./my-dns.js` are code the user named on purpose, looked for from `cwd`.
+ * Nothing is ever searched for, and only the provider named is loaded.
+ */
 export async function resolveProvider(spec: string, cwd: string): Promise<Provider> {
-  const entry = catalog[aliases[spec] ?? spec];
+  const id = spec.trim().toLowerCase();
+  const entry = own(catalog, own(aliases, id) ?? id);
   if (entry) return (await entry.load()).default;
 
-  const target = spec.startsWith('npm:') ? spec.slice(4) : /^(?:\.{0,2}\/|[a-z]:\\)/iu.test(spec) ? spec : undefined;
-  if (target === undefined) {
-    throw new ConfigError(`unknown DNS provider ${spec}`, { hint: hintFor(spec) });
+  const isFile = /^(?:\.{0,2}[/\\]|[a-z]:[/\\])/iu.test(spec);
+  if (!isFile && !spec.startsWith('npm:')) {
+    throw new ConfigError(`unknown DNS provider ${spec}`, { hint: hintFor(id) });
   }
-  const file = await Promise.resolve()
-    .then(() => createRequire(join(cwd, 'package.json')).resolve(target))
-    .catch((cause: unknown) => {
-      throw new ConfigError(`cannot find the DNS provider package ${target}`, { hint: `npm install ${target}`, cause });
-    });
-  const found: unknown = ((await import(pathToFileURL(file).href)) as { default?: unknown }).default;
-  if (!isProvider(found))
+  const target = isFile ? spec : spec.slice('npm:'.length);
+  const found = ((await load(target, isFile, cwd)) as { default?: unknown }).default;
+  if (!isProvider(found)) {
     throw new ConfigError(`${target} does not export a DNS provider`, {
-      hint: 'its default export must come from defineProvider()',
+      hint: 'its default export must come from defineProvider() of quoin/plugin',
     });
+  }
   return found;
 }
 
-function hintFor(spec: string): string {
-  const close = Object.keys(catalog)
-    .map((id) => [distance(spec, id), id] as const)
-    .filter(([d]) => d <= 2)
-    .sort(([a], [b]) => a - b)[0];
-  return close ? `did you mean ${close[1]}?` : `for a package of your own, use --dns npm:${spec}`;
+async function load(target: string, isFile: boolean, cwd: string): Promise<unknown> {
+  let file: string;
+  try {
+    file = createRequire(join(cwd, 'package.json')).resolve(target);
+  } catch (cause) {
+    throw new ConfigError(`cannot find the DNS provider ${target}`, {
+      hint: isFile ? `paths are looked for from ${cwd}` : `try: npm install ${target}`,
+      cause,
+    });
+  }
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (cause) {
+    throw new ConfigError(`the DNS provider ${target} cannot be loaded: ${(cause as Error).message}`, { cause });
+  }
+}
+
+const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(table, key) ? table[key] : undefined;
+
+function hintFor(id: string): string {
+  const [close] = [...Object.keys(catalog), ...Object.keys(aliases)]
+    .map((name) => ({ name, away: distance(id, name) }))
+    .filter(({ name, away }) => away <= Math.max(1, Math.floor(name.length / 3)))
+    .sort((a, b) => a.away - b.away);
+  return close ? `did you mean ${close.name}?` : 'see: quoin dnshelp; for a package of your own: --dns npm:PACKAGE';
 }
 
 /** Levenshtein distance. */

@@ -2,7 +2,7 @@ import { getServers } from 'node:dns';
 import { isIP } from 'node:net';
 import { ConfigError, PropagationError } from '../errors.ts';
 import { type Transport, TransportError } from '../http.ts';
-import { limiter } from './limiter.ts';
+import { limiter } from '../limiter.ts';
 import {
   DnsExchangeError,
   decodeMessage,

@@ -1,13 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError, isAppError, isProviderError, ProviderError } from '../errors.ts';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { ConfigError } from '../errors.ts';
 import type { Transport } from '../http.ts';
 import type { Log } from '../log.ts';
 import type { Redactor } from '../redact.ts';
+import { settleSideBySide } from '../side-by-side.ts';
+import { createAttempt } from './attempts.ts';
+import { type ChangeKind, createBatches } from './batches.ts';
 import { createRest } from './http.ts';
 import type { Provider, RawChallenge, TuningKey, TxtEditor, TxtRecord, Zone } from './kit/contract.ts';
-import { type EnvSource, listVars } from './kit/env.ts';
-import { relativeName, suffixes } from './kit/names.ts';
+import { listVars } from './kit/env.ts';
+import { asciiName, relativeName } from './kit/names.ts';
+import type { EnvSource } from './kit/read-env.ts';
 import { readSettings } from './settings.ts';
+import { createZoneFinder } from './zones.ts';
 
 /** One TXT value to publish or to remove. */
 export interface TxtValue {
@@ -39,165 +44,104 @@ export interface DnsSession {
   readonly provider: Provider;
   readonly tuning: Readonly<Record<TuningKey, number>>;
   readonly oneValueAtATime: boolean;
-  /** Adds values beside those of others; adding what is there succeeds. */
+  /**
+   * Adds values beside those of others; adding what is there succeeds. Nothing is published unless every name has a zone.
+   * After a failure some values may be there: remove them all, which does no harm to those that are not.
+   */
   add(values: readonly TxtValue[]): Promise<void>;
-  /** Removes exactly these values, also after the run was aborted. */
+  /** Removes exactly these values, also after the run was aborted, and does not let one failure keep it from the others. */
   remove(values: readonly TxtValue[]): Promise<void>;
   close(): Promise<void>;
 }
 
-const ATTEMPTS = 4;
 const CLEANUP_LIMIT_MS = 120_000;
-const ZONES_SIDE_BY_SIDE = 8;
+const SIDE_BY_SIDE = 8;
 
-/** Runs a provider. Zone choice, batches, order, retries and error messages live here and nowhere else. */
+/** Runs a provider. Zone choice, batches, order, retries and error messages live in this folder and nowhere else. */
 export async function openSession(provider: Provider, options: SessionOptions): Promise<DnsSession> {
-  const { log, redactor, retryDelayMs = 1000, maxWaitSeconds = 120 } = options;
-  let signal = options.signal ?? new AbortController().signal;
-  const { tuning, config } = readSettings(provider, options.env, (value) => redactor.hide(value));
+  const { env, log, redactor, retryDelayMs = 1000, maxWaitSeconds = 120 } = options;
+  const { tuning, config } = readSettings(
+    provider,
+    env,
+    (value) => redactor.hide(value),
+    (message) => log.warn(message),
+  );
   const ttl = Math.max(tuning.ttl, provider.tuning.minTtl ?? 0);
-  const credentials = listVars(provider.env)
-    .filter((variable) => variable.secret)
-    .flatMap(({ names }) => names.filter((name) => options.env[name] || options.env[`${name}_FILE`]).slice(0, 1));
+  const timeoutMs = tuning.httpTimeout * 1000;
+
+  // Clean-up has a signal of its own, because it must run after Ctrl-C has aborted the rest. Providers ask for "the" signal;
+  // which one that is depends on who called, not on when.
+  const running = options.signal ?? new AbortController().signal;
+  const context = new AsyncLocalStorage<AbortSignal>();
+  const signal = () => context.getStore() ?? running;
+  const afterwards = () => AbortSignal.timeout(CLEANUP_LIMIT_MS);
+
+  const attempt = createAttempt({ who: provider.id, log, retryDelayMs, maxWaitSeconds });
   const http = {
     provider: provider.id,
     transport: options.transport,
-    timeoutMs: tuning.httpTimeout * 1000,
+    timeoutMs,
     log,
-    credentials,
-    signal: () => signal,
+    clean: (text: string) => redactor.clean(text),
+    credentials: credentialNames(provider, env),
+    signal,
     gateway: options.gateway,
   };
-
-  /** The only retry loop: everything it runs is idempotent. */
-  async function attempt<T>(doing: string, run: () => Promise<T>): Promise<T> {
-    for (let round = 1; ; round += 1) {
-      try {
-        return await run();
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!isAppError(error)) {
-          throw new ProviderError('api', `${provider.id}: could not ${doing}: ${(error as Error).message}`, {
-            cause: error,
-          });
-        }
-        if (round === ATTEMPTS || !(isProviderError(error) && error.passing)) throw error;
-        const wait = error.retryAfter ?? (retryDelayMs * 2 ** (round - 1)) / 1000;
-        if (wait > maxWaitSeconds) {
-          throw new ProviderError(error.fault, `${error.message}; it asks to wait ${wait} s`, {
-            cause: error,
-            hint: 'run again later, or allow longer waits with --max-wait',
-          });
-        }
-        log.warn(`${error.message}; trying again in ${Math.ceil(wait)} s`);
-        await sleep(wait * 1000, undefined, { signal });
-      }
-    }
-  }
-
-  const editor: TxtEditor = await attempt('connect', async () =>
+  const editor: TxtEditor = await attempt('connect', running, async () =>
     provider.connect({
       config,
       log,
-      timeoutMs: tuning.httpTimeout * 1000,
-      signal: () => signal,
-      env: options.env,
+      timeoutMs,
+      signal,
+      env,
       rest: (rest) => createRest(http, rest),
-      addressOf:
-        options.addressOf ??
-        ((host) =>
-          Promise.reject(new ConfigError(`${provider.id}: ${host} is no IP address, and no resolver is at hand`))),
+      hide: (secret) => redactor.hide(secret),
+      addressOf: options.addressOf ?? noResolver(provider.id),
     }),
   );
 
-  const exact = new Map<string, Promise<Zone | undefined>>();
-  let listed: Promise<readonly Zone[]> | undefined;
-  const forgetting = <T>(found: Promise<T>, forget: () => void): Promise<T> => {
-    found.catch(forget); // A failure is not an answer: the next try asks again.
-    return found;
-  };
-  async function exactZone(name: string): Promise<Zone | undefined> {
-    if (editor.listZones) {
-      listed ??= forgetting(editor.listZones(), () => {
-        listed = undefined;
-      });
-      return (await listed).find((zone) => zone.name === name);
-    }
-    const known = exact.get(name);
-    if (known) return known;
-    const asked = (editor.findZone?.(name) ?? Promise.resolve(undefined)).catch((error: unknown) => {
-      if (isProviderError(error, 'missing')) return undefined;
-      throw error;
-    });
-    exact.set(
-      name,
-      forgetting(asked, () => exact.delete(name)),
-    );
-    return asked;
-  }
-
-  async function chooseZone(fqdn: string): Promise<Zone> {
-    const candidates = suffixes(fqdn).filter((name) => name.includes('.'));
-    const sought = async (): Promise<Zone | undefined> => {
-      if (editor.zoneOf) return editor.zoneOf(fqdn);
-      if (!editor.findZone && !editor.listZones) {
-        const name = await options.findZoneBySoa?.(fqdn);
-        return name ? { name } : undefined;
-      }
-      for (const name of candidates) {
-        const zone = await exactZone(name);
-        if (zone) return zone;
-      }
-      return undefined;
-    };
-    const zone = await sought();
-    if (zone) return zone;
-    throw new ProviderError('zone', `${provider.id}: no zone for ${fqdn}`, {
-      hint: `the account has none of ${candidates.join(', ')}`,
-    });
-  }
-
-  // Many APIs read, modify and write whole sets or zones: one change at a time for each zone, zones side by side.
-  const queues = new Map<string, Promise<unknown>>();
-  const inTurn = (zone: string, run: () => Promise<void>): Promise<void> => {
-    const result = (queues.get(zone) ?? Promise.resolve()).then(run, run);
-    queues.set(zone, result);
-    result.catch(() => {});
-    return result;
-  };
-
-  async function change(kind: 'add' | 'remove', values: readonly TxtValue[]): Promise<void> {
-    const batches = new Map<string, { zone: Zone; records: TxtRecord[] }>();
-    const zones = await sideBySide(values, ({ fqdn }) => attempt(`find the zone of ${fqdn}`, () => chooseZone(fqdn)));
-    values.forEach(({ fqdn, value, challenge }, index) => {
-      const zone = zones[index] as Zone;
-      const batch = batches.get(zone.name) ?? { zone, records: [] };
-      batch.records.push({ fqdn, value, ttl, challenge, name: relativeName(fqdn, zone.name) });
-      batches.set(zone.name, batch);
-    });
-    await sideBySide([...batches.values()], ({ zone, records }) =>
-      inTurn(zone.name, async () => {
-        await attempt(`${kind} TXT records in ${zone.name}`, () =>
+  const zoneOf = createZoneFinder(provider.id, editor, options.findZoneBySoa);
+  const enqueue = createBatches({
+    pauseMs: tuning.sequenceInterval * 1000,
+    onPause: (ms) => log.waiting(`${provider.id}: waiting ${Math.ceil(ms / 1000)} s before the next change`),
+    apply: (zone, kind, records, asked) =>
+      context.run(asked, () =>
+        attempt(`${kind} TXT records in ${zone.name}`, asked, () =>
           editor.apply(zone, { add: [], remove: [], [kind]: records }),
-        );
-        if (tuning.sequenceInterval > 0) await sleep(tuning.sequenceInterval * 1000, undefined, { signal });
-      }),
+        ),
+      ),
+  });
+
+  async function change(kind: ChangeKind, values: readonly TxtValue[], asked: AbortSignal): Promise<void> {
+    const zones = await settleSideBySide(values, SIDE_BY_SIDE, ({ fqdn }) =>
+      context.run(asked, () => attempt(`find the zone of ${fqdn}`, asked, () => zoneOf(fqdn))),
     );
+    if (kind === 'add') throwFirst(zones, log);
+    const batches = new Map<string, { zone: Zone; records: TxtRecord[] }>();
+    for (const [index, found] of zones.entries()) {
+      const wanted = values[index];
+      if (found.status === 'rejected' || !wanted) continue;
+      const { fqdn, value, challenge } = wanted;
+      const batch = batches.get(found.value.name) ?? { zone: found.value, records: [] };
+      batch.records.push({ fqdn, value, challenge, ttl, name: relativeName(fqdn, asciiName(found.value.name)) });
+      batches.set(found.value.name, batch);
+    }
+    const changes = await settleSideBySide([...batches.values()], SIDE_BY_SIDE, ({ zone, records }) =>
+      enqueue(zone, kind, records, asked),
+    );
+    throwFirst([...zones, ...changes], log);
   }
 
   return {
     provider,
     tuning,
     oneValueAtATime: provider.oneValueAtATime ?? false,
-    add: (values) => change('add', values),
-    remove(values) {
-      signal = AbortSignal.timeout(CLEANUP_LIMIT_MS); // Clean-up must run even after Ctrl-C aborted the rest.
-      return change('remove', values);
-    },
+    add: (values) => change('add', values, running),
+    remove: (values) => change('remove', values, afterwards()),
     async close() {
-      signal = AbortSignal.timeout(CLEANUP_LIMIT_MS);
+      const asked = afterwards();
       try {
-        await attempt('end the session', async () => editor.close?.());
+        await context.run(asked, () => attempt('end the session', asked, async () => editor.close?.()));
       } catch (error) {
         log.warn((error as Error).message);
       }
@@ -205,20 +149,19 @@ export async function openSession(provider: Provider, options: SessionOptions): 
   };
 }
 
-/** Runs all, a few at a time, waits until every one has settled, and then throws the first error if there was one. */
-async function sideBySide<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<R[]> {
-  const results: PromiseSettledResult<R>[] = [];
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next;
-      next += 1;
-      [results[index]] = (await Promise.allSettled([run(items[index] as T)])) as [PromiseSettledResult<R>];
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(ZONES_SIDE_BY_SIDE, items.length) }, lane));
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
+/** The variables of this environment that hold credentials, for the hint when they are refused. */
+const credentialNames = (provider: Provider, env: EnvSource): string[] =>
+  listVars(provider.env)
+    .filter((variable) => variable.secret)
+    .flatMap(({ names }) => names.filter((name) => env[name] || env[`${name}_FILE`]).slice(0, 1));
+
+const noResolver = (who: string) => (host: string) =>
+  Promise.reject(new ConfigError(`${who}: ${host} is no IP address, and no resolver is at hand`));
+
+/** Throws the first failure; the others are told, so that none gets lost. */
+function throwFirst(results: readonly PromiseSettledResult<unknown>[], log: Log): void {
+  const [first, ...others] = results.filter((result) => result.status === 'rejected');
+  if (!first) return;
+  for (const { reason } of others) if (reason !== first.reason) log.warn((reason as Error).message);
+  throw first.reason;
 }

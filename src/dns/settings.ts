@@ -1,5 +1,6 @@
 import type { Provider, Tuning, TuningKey } from './kit/contract.ts';
-import { type EnvSchema, type EnvSource, type EnvVar, readEnvs, seconds } from './kit/env.ts';
+import { type EnvSchema, type EnvVar, seconds } from './kit/env.ts';
+import { type EnvSource, readEnvs } from './kit/read-env.ts';
 
 /** What every provider can be tuned in: the ending of the variable's name, what it means, and the usual default. */
 const knobs: Readonly<Record<TuningKey, { ending: string; help: string; usual: number }>> = {
@@ -10,23 +11,35 @@ const knobs: Readonly<Record<TuningKey, { ending: string; help: string; usual: n
   sequenceInterval: { ending: 'SEQUENCE_INTERVAL', help: 'Pause between changes', usual: 0 },
 };
 
+const many = (names: string | readonly string[] = []): readonly string[] =>
+  typeof names === 'string' ? [names] : names;
+
+/** The variables behind the knobs: `<PREFIX>_TTL` and so on, each with the names that the provider adds or replaces. */
 export function tuningSchema(tuning: Tuning): Record<TuningKey, EnvVar<number>> {
-  const prefixes = typeof tuning.prefix === 'string' ? [tuning.prefix] : tuning.prefix;
-  const entries = Object.entries(knobs).map(([key, { ending, help, usual }]) => {
-    const odd = tuning.names?.[key as TuningKey] ?? [];
-    const names = [...(typeof odd === 'string' ? [odd] : odd), ...prefixes.map((prefix) => `${prefix}_${ending}`)];
-    const unit = `${help}, in seconds or as 90s, 5m, 1h`;
-    return [key, seconds(names as [string, ...string[]], unit).default(tuning[key as TuningKey] ?? usual)] as const;
-  });
-  return Object.fromEntries(entries) as Record<TuningKey, EnvVar<number>>;
+  const schema = {} as Record<TuningKey, EnvVar<number>>;
+  for (const key of Object.keys(knobs) as TuningKey[]) {
+    const { ending, help, usual } = knobs[key];
+    const names = [...many(tuning.names?.[key]), ...many(tuning.prefix).map((prefix) => `${prefix}_${ending}`)];
+    const knob = seconds(
+      [...new Set(names)] as unknown as [string, ...string[]],
+      `${help}, in seconds or as 90s, 5m, 1h`,
+    );
+    const value = tuning[key] ?? usual;
+    schema[key] = tuning.ignored?.includes(key)
+      ? (knob.default(value).withoutEffect() as EnvVar<number>)
+      : knob.default(value);
+  }
+  return schema;
 }
 
 /** Reads credentials and knobs together, so that one message lists everything that is wrong. */
-export function readSettings(provider: Provider, source: EnvSource, onSecret: (value: string) => void) {
-  return readEnvs(
+export const readSettings = (
+  provider: Provider,
+  source: EnvSource,
+  onSecret: (value: string) => void,
+  warn?: (message: string) => void,
+) =>
+  readEnvs(
     { tuning: tuningSchema(provider.tuning), config: provider.env as EnvSchema },
-    source,
-    onSecret,
-    provider.id,
+    { source, subject: provider.id, onSecret, ...(warn ? { warn } : {}) },
   );
-}

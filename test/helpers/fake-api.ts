@@ -77,7 +77,7 @@ export interface Fixture {
   /** What the service cannot do at all, each with the reason. */
   readonly cannot?: Partial<Record<Behaviour, string>>;
 }
-export const defineFixture = (fixture: () => Fixture) => fixture;
+export const defineFixture = <F extends Fixture>(fixture: () => F) => fixture;
 
 export interface FakeServer extends OwnServer {
   readonly gateway: string;
@@ -91,7 +91,7 @@ export interface FakeServer extends OwnServer {
 
 /** Serves a fixture over HTTP and misbehaves on demand. */
 export async function serve(fixture: Fixture, dns: FakeDns): Promise<FakeServer> {
-  if (fixture.start) return { gateway: '', env: {}, ...withDefaults(await fixture.start(dns)) };
+  if (fixture.start) return { gateway: '', ...withDefaults(await fixture.start(dns)) };
   let failIn = 0;
   let failure: Failure = 'error page';
   const violations: string[] = [];
@@ -173,6 +173,7 @@ const isReply = (result: unknown): result is FakeReply =>
   typeof result === 'object' &&
   result !== null &&
   Object.keys(result).length > 0 &&
+  typeof (result as FakeReply).status !== 'string' &&
   Object.keys(result).every((key) => ['status', 'headers', 'body'].includes(key));
 
 function parseBody(type: string | undefined, raw: string): unknown {

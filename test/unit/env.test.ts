@@ -1,13 +1,14 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { choice, flag, oneOf, readEnvs, seconds, secret, text } from '../../src/dns/kit/env.ts';
+import { choice, flag, oneOf, seconds, secret, text } from '../../src/dns/kit/env.ts';
+import { readEnvs } from '../../src/dns/kit/read-env.ts';
 
 const read = (
   schema: Parameters<typeof readEnvs>[0][string],
   source: Record<string, string>,
   hide = (_: string) => {},
-) => readEnvs({ c: schema }, source, hide, 'foo').c;
+) => readEnvs({ c: schema }, { source, onSecret: hide, subject: 'foo' }).c;
 
 it('accepts older spellings, the first one given winning', () => {
   const schema = { t: text(['CF_T', 'CLOUDFLARE_T'], 'token') };

@@ -23,7 +23,7 @@ export async function cleanup(context: CommandContext): Promise<Outcome> {
           await session.close();
         }
       } catch (error) {
-        if (!isAppError(error)) throw error;
+        if (!isAppError(error) || io.signal.aborted) throw error;
         log.warn(error.message);
         left += entries.filter(({ provider }) => provider === spec).length;
       }

@@ -33,12 +33,12 @@ export async function list(context: CommandContext): Promise<Outcome> {
       );
     } catch (error) {
       const message = isAppError(error)
-        ? error.message
+        ? `${store.paths(name).certificate}: ${error.message}`
         : `${store.paths(name).certificate} is damaged: ${(error as Error).message}`;
       problems.push({ name, message });
       context.log.warn(message);
     }
   }
-  if (certificates.length === 0) lines.push(`no certificates in ${store.root}`);
+  if (certificates.length + problems.length === 0) lines.push(`no certificates in ${store.root}`);
   return { json: { certificates, problems }, text: `${lines.join('\n')}\n`, exitCode: problems.length > 0 ? 6 : 0 };
 }

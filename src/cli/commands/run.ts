@@ -1,5 +1,5 @@
 import { ensureAccount, NO_EMAIL, parseHmacKey } from '../../acme/account.ts';
-import { describeCertificate, isDue } from '../../acme/certificate.ts';
+import { type CertificateInfo, describeCertificate, isDue } from '../../acme/certificate.ts';
 import { type AcmeOptions, fetchDirectory } from '../../acme/client.ts';
 import { directoryUrl } from '../../acme/directories.ts';
 import { issueCertificate } from '../../acme/issue.ts';
@@ -12,7 +12,7 @@ import type { Provider } from '../../dns/kit/contract.ts';
 import { resolveProvider } from '../../dns/resolve.ts';
 import { readSettings, tuningSchema } from '../../dns/settings.ts';
 import { createSolver, removeLeftovers } from '../../dns/solver.ts';
-import { ConfigError } from '../../errors.ts';
+import { ConfigError, StorageError } from '../../errors.ts';
 import { createTransport } from '../../http.ts';
 import { lookupOf, rootsOf, sessionOf, storeOf } from '../compose.ts';
 import type { CommandContext, Outcome } from '../main.ts';
@@ -80,10 +80,22 @@ function externalAccount({ eab, kid, hmac }: Options): Plan['eab'] {
   return { kid, hmacKey: parseHmacKey(hmac) };
 }
 
+function readInfo({ name, certificatePem }: StoredCertificate): CertificateInfo {
+  try {
+    return describeCertificate(certificatePem);
+  } catch (cause) {
+    throw new StorageError(`the stored certificate ${name} is damaged: ${(cause as Error).message}`, {
+      cause,
+      hint: 'restore it from a backup, or obtain a new one with --renew-force',
+    });
+  }
+}
+
 /** Why the stored certificate will not do; undefined when it will. */
 function reasonToRenew(stored: StoredCertificate, wanted: CertificateSettings, options: Options): string | undefined {
   if (options.renewForce) return '--renew-force was given';
-  const info = describeCertificate(stored.certificatePem);
+  if (!stored.keyPem) return 'its private key is missing';
+  const info = readInfo(stored);
   if ([...info.names].sort().join(' ') !== [...wanted.names].sort().join(' ')) return 'the names changed';
   const had = stored.settings;
   const compared = ['directoryUrl', 'keyType', 'profile', 'preferredChain', 'mustStaple', 'bundle'] as const;
@@ -175,7 +187,7 @@ function outcome(stored: StoredCertificate, action: 'issued' | 'renewed' | 'unch
   return {
     json: { action, certificate: { name: stored.name, names, notBefore, notAfter, issuer, serial, paths } },
     text: [
-      `${said} ${names.join(', ')}`,
+      `${said} ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more names` : ''}`,
       `  valid until  ${notAfter.toISOString().slice(0, 10)} (${days} days), from ${issuer}`,
       `  certificate  ${paths.certificate}`,
       `  issuer       ${paths.issuer}`,

@@ -1,6 +1,7 @@
 import type { ProviderFault } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { ConfigOf, EnvSchema, EnvSource } from './env.ts';
+import type { ConfigOf, EnvSchema } from './env.ts';
+import type { EnvSource } from './read-env.ts';
 
 export interface Zone {
   /** `example.com`: lower case, no trailing dot. */
@@ -52,16 +53,46 @@ export interface TxtEditor<Z extends Zone = Zone> extends ZoneLookup<Z> {
   close?(): Promise<void>;
 }
 
-export type Query = Record<string, string | number | boolean>;
+/** Parameters that are `undefined` are left out. */
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 /** `URLSearchParams` is sent as a form, a string as text, anything else as JSON. */
 export type Body = URLSearchParams | string | object;
 
+export interface CallOptions {
+  readonly query?: Query;
+  readonly body?: Body | undefined;
+  /** For this call, besides those of the client. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** For the few APIs whose status or headers carry meaning: `Location`, `ETag`, `202`. */
+export interface Answer<T> {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: T;
+}
+
+/**
+ * Paths are relative to the client's address. A body that is empty comes as `undefined`.
+ * @throws ProviderError unless the status is 2xx and `problem` finds nothing: `auth` on 401 and 403, `missing` on 404,
+ * `rate` on 429, `network` when no complete answer came, else `api`
+ */
 export interface Rest {
-  get<T = unknown>(path: string, query?: Query): Promise<T>;
-  post<T = unknown>(path: string, body?: Body): Promise<T>;
-  put<T = unknown>(path: string, body?: Body): Promise<T>;
-  patch<T = unknown>(path: string, body?: Body): Promise<T>;
-  delete<T = unknown>(path: string, body?: Body): Promise<T>;
+  get<T = unknown>(path: string, query?: Query, options?: CallOptions): Promise<T>;
+  post<T = unknown>(path: string, body?: Body, options?: CallOptions): Promise<T>;
+  put<T = unknown>(path: string, body?: Body, options?: CallOptions): Promise<T>;
+  patch<T = unknown>(path: string, body?: Body, options?: CallOptions): Promise<T>;
+  delete<T = unknown>(path: string, body?: Body, options?: CallOptions): Promise<T>;
+  request<T = unknown>(method: string, path: string, options?: CallOptions): Promise<Answer<T>>;
+}
+
+/** What a vendor says went wrong. Without `fault` the HTTP status decides. */
+export interface Problem {
+  readonly message: string;
+  readonly fault?: ProviderFault | undefined;
+  /** One sentence with the next step. */
+  readonly hint?: string | undefined;
 }
 
 export interface SignableRequest {
@@ -77,11 +108,11 @@ export interface RestOptions {
   headers?: Record<string, string>;
   /** Headers worked out for each request: signatures, short-lived tokens. */
   sign?(request: SignableRequest): Record<string, string> | Promise<Record<string, string>>;
-  /** Turns a response text into a value. Default: JSON when it looks like JSON, else the text. */
+  /** Turns a response text into a value. Default: JSON when it looks like JSON, else the text; a page of HTML is an error. */
   parse?(text: string): unknown;
-  /** Finds the vendor's own error in a parsed body, whatever the HTTP status. */
+  /** Finds the vendor's own error in a parsed body, whatever the HTTP status. `null`: all is well, whatever the status. */
   // biome-ignore lint/suspicious/noExplicitAny: a stranger's JSON, picked apart with `?.` only.
-  problem?(body: any): string | { message: string; fault: ProviderFault } | undefined;
+  problem?(body: any, status: number): string | Problem | null | undefined;
 }
 
 export interface ProviderContext<C> {
@@ -89,6 +120,8 @@ export interface ProviderContext<C> {
   /** A client with this provider's timeout, debug log, redaction and error messages in place. It never retries: the engine does. */
   rest(options: RestOptions): Rest;
   readonly log: Log;
+  /** Keeps a secret that is not in the environment, such as a session key, out of logs and messages. */
+  hide(secret: string): void;
   /** The longest wait for one answer, in milliseconds, for work that is not HTTP. */
   readonly timeoutMs: number;
   /** For work that is not HTTP: the address of a host name, by the resolvers that the user chose. */
@@ -105,7 +138,10 @@ export interface Tuning {
   readonly prefix: string | readonly [string, ...string[]];
   /** Names that do not follow the rule, in front of those that do: `{ httpTimeout: 'RFC2136_DNS_TIMEOUT' }`. */
   readonly names?: Partial<Record<TuningKey, string | readonly string[]>>;
+  /** Knobs that lego documents for this provider and never reads: accepted, and said to be without effect. */
+  readonly ignored?: readonly TuningKey[];
   readonly ttl?: number;
+  /** The vendor refuses less; smaller values are raised. */
   readonly minTtl?: number;
   readonly propagationTimeout?: number;
   readonly pollingInterval?: number;

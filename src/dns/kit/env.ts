@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { ConfigError } from '../../errors.ts';
-
 /** One environment variable: how it is spelled, explained, parsed and inferred. */
 export class EnvVar<T> {
   readonly kind = 'var';
-  /** Canonical name first, accepted older spellings after it. */
+  /** Canonical name first, accepted older spellings after it; the first that is set counts. */
   readonly names: readonly string[];
   readonly help: string;
   readonly secret: boolean;
@@ -13,28 +10,45 @@ export class EnvVar<T> {
   /** What the docs print after "default:". */
   readonly shownDefault: string | undefined;
   readonly fallback: (() => T) | undefined;
+  /** `NAME_FILE` may name a file that holds the value. */
+  readonly fromFile: boolean;
+  /** Documented by lego and without effect there and here: accepted, and told to whoever sets it. */
+  readonly ignored: boolean;
 
-  constructor(
-    spec: Pick<EnvVar<T>, 'names' | 'help' | 'secret' | 'parse'> &
-      Partial<Pick<EnvVar<T>, 'fallback' | 'shownDefault'>>,
-  ) {
+  constructor(spec: EnvVarSpec<T>) {
     this.names = spec.names;
     this.help = spec.help;
-    this.secret = spec.secret;
+    this.secret = spec.secret ?? false;
     this.parse = spec.parse;
     this.fallback = spec.fallback;
     this.shownDefault = spec.shownDefault;
     this.required = spec.fallback === undefined;
+    this.fromFile = spec.fromFile ?? true;
+    this.ignored = spec.ignored ?? false;
   }
 
   optional(): EnvVar<T | undefined> {
     return new EnvVar<T | undefined>({ ...this, fallback: () => undefined });
   }
 
-  default(value: T): EnvVar<T> {
-    return new EnvVar<T>({ ...this, fallback: () => value, shownDefault: String(value) });
+  /** `shown` replaces the value in the docs: `the DNS token`. */
+  default(value: T, shown: string = String(value)): EnvVar<T> {
+    return new EnvVar<T>({ ...this, fallback: () => value, shownDefault: shown });
+  }
+
+  /** No `NAME_FILE`: AWS_SHARED_CREDENTIALS_FILE and the like mean something else. */
+  noFile(): EnvVar<T> {
+    return new EnvVar<T>({ ...this, fromFile: false });
+  }
+
+  /** Accepts the variable and says that it has no effect. */
+  withoutEffect(): EnvVar<T | undefined> {
+    return new EnvVar<T | undefined>({ ...this, fallback: this.fallback ?? (() => undefined), ignored: true });
   }
 }
+
+type EnvVarSpec<T> = Pick<EnvVar<T>, 'names' | 'help' | 'parse'> &
+  Partial<Pick<EnvVar<T>, 'secret' | 'fallback' | 'shownDefault' | 'fromFile' | 'ignored'>>;
 
 type Names = string | readonly [string, ...string[]];
 const variable = <T>(names: Names, help: string, parse: (raw: string) => T, isSecret = false): EnvVar<T> =>
@@ -56,6 +70,19 @@ export const url = (names: Names, help: string) =>
     if (!/^https?:\/\//iu.test(raw) || !URL.canParse(raw)) throw new Error('must be an http:// or https:// address');
     return raw;
   });
+/** Any number, within bounds where there are some. */
+export const number = (names: Names, help: string, { min = -Infinity, max = Infinity } = {}) =>
+  variable(names, help, (raw) => {
+    const value = Number(raw);
+    if (raw.trim() === '' || !Number.isFinite(value)) throw new Error('must be a number');
+    if (value < min || value > max) throw new Error(`must be a number from ${min} to ${max}`);
+    return value;
+  });
+/** Values separated by commas or white space. */
+export const list = (names: Names, help: string) =>
+  variable(names, help, (raw): readonly string[] => raw.split(/[\s,]+/u).filter(Boolean));
+/** A variable that lego documents and never read: accepted, and said to be without effect. */
+export const ignored = (names: Names, help: string) => variable(names, help, (raw) => raw).withoutEffect();
 /** The spellings of Go's `strconv.ParseBool`, which lego's users are used to, in any case. */
 export const flag = (names: Names, help: string) =>
   variable(names, help, (raw) => {
@@ -99,77 +126,4 @@ export function listVars(schema: EnvSchema): EnvVar<unknown>[] {
       ? Object.values(entry.alternatives as Record<string, Group>).flatMap((group) => Object.values(group))
       : [entry],
   );
-}
-
-export type EnvSource = Readonly<Record<string, string | undefined>>;
-
-const firstName = (v: EnvVar<unknown>): string => v.names[0] ?? '';
-
-function rawValue(v: EnvVar<unknown>, source: EnvSource): string | undefined {
-  for (const name of v.names) {
-    const value = source[name];
-    if (value) return value;
-    const file = source[`${name}_FILE`];
-    if (file) return readSecretFile(`${name}_FILE`, file);
-  }
-  return undefined;
-}
-
-function readSecretFile(name: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/u, '');
-  } catch (cause) {
-    throw new ConfigError(`${name} names ${file}, which cannot be read`, { cause });
-  }
-}
-
-/** Reads several schemas, collects every problem, and reports them in one `ConfigError`. */
-export function readEnvs<S extends Record<string, EnvSchema>>(
-  schemas: S,
-  source: EnvSource,
-  onSecret: (value: string) => void,
-  subject: string,
-): { [K in keyof S]: ConfigOf<S[K]> } {
-  const problems: string[] = [];
-
-  const readVar = (v: EnvVar<unknown>): unknown => {
-    const raw = rawValue(v, source);
-    if (raw === undefined) {
-      if (!v.fallback) problems.push(`${firstName(v)} is not set (${v.help})`);
-      return v.fallback?.();
-    }
-    if (v.secret) onSecret(raw);
-    try {
-      return v.parse(raw);
-    } catch (error) {
-      problems.push(`${firstName(v)} ${(error as Error).message}`);
-      return undefined;
-    }
-  };
-
-  const readOneOf = (entry: OneOf<Record<string, Group>>): unknown => {
-    const ways = Object.entries(entry.alternatives);
-    const complete = ways.find(([, group]) =>
-      Object.values(group).every((v) => !v.required || rawValue(v, source) !== undefined),
-    );
-    if (complete) return { via: complete[0], ...readGroup(complete[1]) };
-    const needs = ways.map(([, group]) =>
-      Object.values(group)
-        .filter((v) => v.required)
-        .map(firstName)
-        .join(' and '),
-    );
-    problems.push(`set ${needs.join(', or ')}`);
-    return undefined;
-  };
-
-  const readGroup = (schema: EnvSchema): Record<string, unknown> =>
-    Object.fromEntries(
-      Object.entries(schema).map(([key, entry]) => [key, entry.kind === 'oneOf' ? readOneOf(entry) : readVar(entry)]),
-    );
-
-  const result = Object.fromEntries(Object.entries(schemas).map(([key, schema]) => [key, readGroup(schema)]));
-  if (problems.length > 0)
-    throw new ConfigError(`${subject}: ${problems.join('; ')}`, { hint: `see: quoin dnshelp -c ${subject}` });
-  return result as { [K in keyof S]: ConfigOf<S[K]> };
 }

@@ -10,7 +10,11 @@ export {
   txtData,
 } from '../wire/index.ts';
 export * from './contract.ts';
-export * from './editors.ts';
-export { choice, flag, oneOf, seconds, secret, text, url } from './env.ts';
-export { quoteTxt, unquoteTxt } from './names.ts';
+export { direct, type Extras, perRecord, perRecordSet, wholeZone } from './editors.ts';
+export { choice, flag, ignored, list, number, oneOf, seconds, secret, text, url } from './env.ts';
+export { asciiName, quoteTxt, unquoteTxt } from './names.ts';
+export * from './poll.ts';
+export type { EnvSource } from './read-env.ts';
 export * from './record-sets.ts';
+export * from './sign.ts';
+export * from './xml.ts';

@@ -1,5 +1,5 @@
 import type { TxtEditor, TxtRecord, Zone, ZoneLookup } from './contract.ts';
-import { type Extras, publisher } from './editors.ts';
+import { distinct, type Extras } from './editors.ts';
 
 /** All TXT values of one name. */
 export interface RecordSet<R> {
@@ -23,10 +23,10 @@ export function recordSets<Z extends Zone, R extends { readonly value: string }>
       write(zone: Z, sets: readonly RecordSet<R>[]): Promise<unknown>;
     },
 ): TxtEditor<Z> {
-  const { touch, flush } = publisher(api);
   return {
     ...api,
-    async apply(zone, { add, remove }) {
+    async apply(zone, changes) {
+      const { add, remove } = distinct(changes);
       const changed = new Map([...add, ...remove].map((record) => [record.fqdn, record]));
       const present = await api.read(zone, [...changed.keys()]);
       const sets: RecordSet<R>[] = [];
@@ -35,17 +35,14 @@ export function recordSets<Z extends Zone, R extends { readonly value: string }>
         const has = ({ value }: { value: string }, list: readonly { fqdn: string; value: string }[]) =>
           list.some((other) => other.fqdn === fqdn && other.value === value);
         const kept = before.filter((row) => !has(row, remove));
-        const missing = add.filter(
-          (record, i) => record.fqdn === fqdn && !has(record, kept) && !has(record, add.slice(0, i)),
-        );
+        const missing = add.filter((record) => record.fqdn === fqdn && !has(record, kept));
         if (missing.length === 0 && kept.length === before.length) continue;
         sets.push({ name, fqdn, ttl, rows: [...kept, ...missing.map((record) => api.toRow(record))] });
       }
       if (sets.length > 0) {
-        touch(zone);
         await api.write(zone, sets);
       }
-      await flush(zone);
+      await api.commit?.(zone);
     },
   };
 }

@@ -1,8 +1,12 @@
-import { defineProvider, perRecord, secret } from '../kit/index.ts';
+import { defineProvider, perRecord, secret, url } from '../kit/index.ts';
 
 interface DoRecord {
   id: number;
   data: string;
+}
+interface RecordPage {
+  domain_records: DoRecord[];
+  links?: { pages?: { next?: string } };
 }
 
 export default defineProvider({
@@ -10,28 +14,33 @@ export default defineProvider({
   name: 'DigitalOcean',
   website: 'https://www.digitalocean.com',
   apiDocs: 'https://docs.digitalocean.com/reference/api/digitalocean/#tag/Domain-Records',
+  notes:
+    'Create a personal access token under *API → Tokens*, with the scopes `domain:read`, `domain:create` and `domain:delete`.',
   env: {
-    token: secret('DO_AUTH_TOKEN', 'Personal access token with read and write scope for domains'),
+    token: secret('DO_AUTH_TOKEN', 'Personal access token that may read and write domains'),
+    baseUrl: url('DO_API_URL', 'Address of the API').default('https://api.digitalocean.com'),
   },
-  tuning: { prefix: 'DO', ttl: 30, pollingInterval: 5 },
+  tuning: { prefix: 'DO', ttl: 30, minTtl: 30, pollingInterval: 5 },
 
   connect({ config, rest }) {
     const api = rest({
-      url: 'https://api.digitalocean.com/v2/',
+      url: `${config.baseUrl.replace(/(?:\/v2)?\/*$/u, '')}/v2/`,
       headers: { authorization: `Bearer ${config.token}` },
-      problem: (body) => (body?.id && body.message ? String(body.message) : undefined),
+      problem: (body) => (body?.id && typeof body.message === 'string' ? body.message : undefined),
     });
 
     return perRecord({
       findZone: async (name) => (await api.get<{ domain: { name: string } }>(`domains/${name}`)).domain,
 
-      list: async (zone, { fqdn }) => {
-        const found = await api.get<{ domain_records: DoRecord[] }>(`domains/${zone.name}/records`, {
-          type: 'TXT',
-          name: fqdn,
-          per_page: 200,
-        });
-        return found.domain_records.map(({ id, data }) => ({ id, value: data }));
+      async list(zone, { fqdn }) {
+        const found: DoRecord[] = [];
+        for (let page = 1; ; page += 1) {
+          const query = { type: 'TXT', name: fqdn, per_page: 200, page };
+          const { domain_records: records, links } = await api.get<RecordPage>(`domains/${zone.name}/records`, query);
+          found.push(...records);
+          if (records.length === 0 || !links?.pages?.next) break;
+        }
+        return found.map(({ id, data }) => ({ id, value: data }));
       },
       create: (zone, { name, value, ttl }) =>
         api.post(`domains/${zone.name}/records`, { type: 'TXT', name, data: value, ttl }),

@@ -14,7 +14,7 @@ export default defineProvider({
     username: text('HTTPREQ_USERNAME', 'User name for Basic authentication').optional(),
     password: secret('HTTPREQ_PASSWORD', 'Password for Basic authentication').optional(),
   },
-  tuning: { prefix: 'HTTPREQ' },
+  tuning: { prefix: 'HTTPREQ', ignored: ['ttl'] },
 
   connect({ config: { endpoint, mode, username, password }, log, rest }) {
     if (Boolean(username) !== Boolean(password))

@@ -1,20 +1,30 @@
 import { isIPv4 } from 'node:net';
-import { defineProvider, flag, ProviderError, type Query, secret, text, unquoteTxt, wholeZone } from '../kit/index.ts';
+import {
+  defineProvider,
+  flag,
+  ProviderError,
+  type Query,
+  secret,
+  text,
+  unquoteTxt,
+  wholeZone,
+  xmlParser,
+} from '../kit/index.ts';
 
 interface Host {
-  name: string;
-  type: string;
-  address: string;
-  mxpref?: string;
-  ttl?: string;
+  '@Name': string;
+  '@Type': string;
+  '@Address': string;
+  '@MXPref'?: string;
+  '@TTL'?: string;
 }
 interface Answer {
-  apiresponse: {
-    status: string;
-    errors?: { error?: { number: string; '#text': string }[] };
-    commandresponse?: {
-      domaindnsgethostsresult?: { emailtype?: string; isusingourdns?: string; host?: Host[] };
-      domaindnssethostsresult?: { issuccess?: string };
+  ApiResponse: {
+    '@Status': string;
+    Errors?: { Error?: { '@Number': string; '#text': string }[] };
+    CommandResponse?: {
+      DomainDNSGetHostsResult?: { '@EmailType'?: string; '@IsUsingOurDNS'?: string; host?: Host[]; Host?: Host[] };
+      DomainDNSSetHostsResult?: { '@IsSuccess'?: string };
     };
   };
 }
@@ -45,35 +55,39 @@ export default defineProvider({
   tuning: { prefix: 'NAMECHEAP', minTtl: 60, propagationTimeout: 3600, pollingInterval: 15, httpTimeout: 60 },
 
   async connect({ config: { user, key, sandbox }, rest }) {
-    const [{ XMLParser }, { parse: splitDomain }] = await Promise.all([import('fast-xml-parser'), import('tldts')]);
-    const lower = (name: string) => name.toLowerCase();
-    const xml = new XMLParser({
-      ignoreAttributes: false,
-      attributeNamePrefix: '',
-      parseTagValue: false,
-      trimValues: false,
-      htmlEntities: true, // Numeric references too: what others wrote goes back letter by letter.
-      transformTagName: lower,
-      transformAttributeName: lower,
-      isArray: (name) => name === 'host' || name === 'error',
-    });
+    const { parse: splitDomain } = await import('tldts');
+    // The documentation spells the element `Host`, the API `host`.
+    const parse = await xmlParser({ arrays: ['host', 'Host', 'Error'], exact: true });
 
-    const ip = String(await rest({ url: 'https://dynamicdns.park-your-domain.com/', parse: (body) => body }).get('getip')).trim();
+    const ip = String(
+      await rest({ url: 'https://dynamicdns.park-your-domain.com/', parse: (body) => body }).get('getip'),
+    ).trim();
     if (!isIPv4(ip))
-      throw new ProviderError('api', 'namecheap: dynamicdns.park-your-domain.com/getip did not tell the IPv4 address of this machine');
+      throw new ProviderError(
+        'api',
+        'namecheap: dynamicdns.park-your-domain.com/getip did not tell the IPv4 address of this machine',
+      );
     const api = rest({
       url: `https://api.${sandbox ? 'sandbox.' : ''}namecheap.com/`,
-      parse: (body) => xml.parse(body) as Answer,
-      problem({ apiresponse }: Answer) {
-        if (apiresponse.status === 'OK') return undefined;
-        const { number = '', '#text': said = 'no reason given' } = apiresponse.errors?.error?.[0] ?? {};
-        return { message: `${said} (${number}, asked from ${ip})`, fault: faultOf(number) };
+      parse,
+      problem({ ApiResponse }: Answer) {
+        if (ApiResponse['@Status'] === 'OK') return undefined;
+        const { '@Number': number = '', '#text': said = 'no reason given' } = ApiResponse.Errors?.Error?.[0] ?? {};
+        return {
+          message: `${said} (${number})`,
+          fault: faultOf(number),
+          // The reason why most first tries fail; the API says the same for a wrong key.
+          hint:
+            faultOf(number) === 'auth'
+              ? `check NAMECHEAP_API_USER and NAMECHEAP_API_KEY, and that ${ip} is on the API whitelist of the account`
+              : undefined,
+        };
       },
     });
     const account = { ApiUser: user, ApiKey: key, UserName: user, ClientIp: ip };
     const getHosts = async ({ SLD, TLD }: { SLD: string; TLD: string }) => {
       const query: Query = { ...account, Command: 'namecheap.domains.dns.getHosts', SLD, TLD };
-      return (await api.get<Answer>('xml.response', query)).apiresponse.commandresponse?.domaindnsgethostsresult ?? {};
+      return (await api.get<Answer>('xml.response', query)).ApiResponse.CommandResponse?.DomainDNSGetHostsResult ?? {};
     };
     const mail = new Map<string, string | undefined>();
 
@@ -82,16 +96,16 @@ export default defineProvider({
         const { domain, publicSuffix: TLD } = splitDomain(name, { allowPrivateDomains: true });
         if (domain !== name || !TLD) return undefined;
         const zone = { name, TLD, SLD: name.slice(0, -TLD.length - 1) };
-        if ((await getHosts(zone)).isusingourdns === 'false')
+        if ((await getHosts(zone))['@IsUsingOurDNS'] === 'false')
           throw new ProviderError('zone', `namecheap: ${name} does not use the name servers of Namecheap`, {
             hint: 'choose "Namecheap BasicDNS" for the domain, or the provider that does serve it',
           });
         return zone;
       },
       async load(zone) {
-        const { emailtype, host = [] } = await getHosts(zone);
-        mail.set(zone.name, emailtype);
-        return host;
+        const { '@EmailType': emailType, host, Host } = await getHosts(zone);
+        mail.set(zone.name, emailType);
+        return host ?? Host ?? [];
       },
       async save({ name, SLD, TLD }, hosts) {
         const form = new URLSearchParams({ ...account, Command: 'namecheap.domains.dns.setHosts', SLD, TLD });
@@ -99,19 +113,22 @@ export default defineProvider({
         if (emailType) form.set('EmailType', emailType); // Without it, mail forwarding and MX records are lost.
         hosts.forEach((host, index) => {
           const n = index + 1;
-          form.set(`HostName${n}`, host.name);
-          form.set(`RecordType${n}`, host.type);
-          form.set(`Address${n}`, host.address);
-          form.set(`MXPref${n}`, host.mxpref ?? '10');
-          if (host.ttl) form.set(`TTL${n}`, host.ttl);
+          form.set(`HostName${n}`, host['@Name']);
+          form.set(`RecordType${n}`, host['@Type']);
+          form.set(`Address${n}`, host['@Address']);
+          form.set(`MXPref${n}`, host['@MXPref'] ?? '10');
+          if (host['@TTL']) form.set(`TTL${n}`, host['@TTL']);
         });
-        const { commandresponse } = (await api.post<Answer>('xml.response', form)).apiresponse;
-        if (commandresponse?.domaindnssethostsresult?.issuccess !== 'true')
+        const { CommandResponse } = (await api.post<Answer>('xml.response', form)).ApiResponse;
+        if (CommandResponse?.DomainDNSSetHostsResult?.['@IsSuccess'] !== 'true')
           throw new ProviderError('api', `namecheap: ${name}: setHosts did not succeed, and no reason was given`);
       },
-      toRow: ({ name, value, ttl }): Host => ({ name, type: 'TXT', address: value, mxpref: '10', ttl: String(Math.min(ttl, 60_000)) }),
+      toRow: ({ name, value, ttl }): Host => ({
+        ...{ '@Name': name, '@Type': 'TXT', '@Address': value },
+        ...{ '@MXPref': '10', '@TTL': String(Math.min(ttl, 60_000)) },
+      }),
       isRow: (host, { name, value }) =>
-        host.type === 'TXT' && host.name.toLowerCase() === name && unquoteTxt(host.address) === value,
+        host['@Type'] === 'TXT' && host['@Name'].toLowerCase() === name && unquoteTxt(host['@Address']) === value,
     });
   },
 });

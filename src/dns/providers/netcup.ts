@@ -3,8 +3,8 @@ import {
   defineProvider,
   direct,
   oneOf,
-  perRecord,
   ProviderError,
+  perRecord,
   type Rest,
   type RestOptions,
   secret,
@@ -33,11 +33,11 @@ export default defineProvider({
     }),
   },
   // Netcup has no TTL per record, and its name servers take minutes.
-  tuning: { prefix: 'NETCUP', propagationTimeout: 900, pollingInterval: 30, httpTimeout: 10 },
+  tuning: { prefix: 'NETCUP', ignored: ['ttl'], propagationTimeout: 900, pollingInterval: 30, httpTimeout: 10 },
 
-  connect({ config: { auth }, rest }) {
+  connect({ config: { auth }, rest, hide }) {
     if (auth.key.length === 64) return cloudDns(rest, auth.key);
-    if (auth.via === 'ccp') return controlPanel(rest, auth);
+    if (auth.via === 'ccp') return controlPanel(rest, hide, auth);
     throw new ConfigError(
       `netcup: NETCUP_API_KEY has ${auth.key.length} characters, not the 64 of a CloudDNS key: ` +
         'the CCP API needs NETCUP_CUSTOMER_NUMBER and NETCUP_API_PASSWORD too',
@@ -108,8 +108,19 @@ const NO_ZONE = 5028;
 const NO_RECORDS = 5029;
 
 /** https://ccp.netcup.net/run/webservice/servers/endpoint.php: all answers are 200, sessions last 15 minutes. */
-function controlPanel(rest: Client, auth: { customer: string; key: string; password: string }) {
-  const api = rest({ url: 'https://ccp.netcup.net/run/webservice/servers/' });
+function controlPanel(
+  rest: Client,
+  hide: (secret: string) => void,
+  auth: { customer: string; key: string; password: string },
+) {
+  const api = rest({
+    url: 'https://ccp.netcup.net/run/webservice/servers/',
+    problem(body) {
+      const session: unknown = body?.responsedata?.apisessionid;
+      if (typeof session === 'string') hide(session);
+      return undefined;
+    },
+  });
   const account = { customernumber: auth.customer, apikey: auth.key };
   let session: Promise<string> | undefined;
 
@@ -125,7 +136,9 @@ function controlPanel(rest: Client, auth: { customer: string; key: string; passw
     });
   }
   const login = () =>
-    send<{ apisessionid: string }>('login', { apipassword: auth.password }).then(({ responsedata }) => responsedata.apisessionid);
+    send<{ apisessionid: string }>('login', { apipassword: auth.password }).then(
+      ({ responsedata }) => responsedata.apisessionid,
+    );
 
   async function call<T>(action: string, param: object, accepted: readonly number[] = []): Promise<Reply<T>> {
     for (let renewed = false; ; renewed = true) {
@@ -147,11 +160,9 @@ function controlPanel(rest: Client, auth: { customer: string; key: string; passw
       return statuscode === NO_ZONE || statuscode === INVALID ? undefined : { name };
     },
     async list(zone, { name }) {
-      const { responsedata } = await call<{ dnsrecords?: CcpRecord[] }>(
-        'infoDnsRecords',
-        { domainname: zone.name },
-        [NO_RECORDS],
-      );
+      const { responsedata } = await call<{ dnsrecords?: CcpRecord[] }>('infoDnsRecords', { domainname: zone.name }, [
+        NO_RECORDS,
+      ]);
       return (responsedata?.dnsrecords ?? [])
         .filter(({ type, hostname }) => type === 'TXT' && hostname.toLowerCase() === name)
         .map((record) => ({ value: record.destination, record }));
@@ -167,7 +178,13 @@ function controlPanel(rest: Client, auth: { customer: string; key: string; passw
         domainname: zone.name,
         dnsrecordset: {
           dnsrecords: [
-            { id: record.id, hostname: record.hostname, type: 'TXT', destination: record.destination, deleterecord: true },
+            {
+              id: record.id,
+              hostname: record.hostname,
+              type: 'TXT',
+              destination: record.destination,
+              deleterecord: true,
+            },
           ],
         },
       }),

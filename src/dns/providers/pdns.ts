@@ -86,14 +86,14 @@ export default defineProvider({
         return { name, id: zone.id, kind: zone.kind };
       },
 
-      async read({ id }, fqdns) {
-        const only = version && fqdns.length === 1 ? { rrset_name: `${fqdns[0]}.`, rrset_type: 'TXT' } : {};
-        const { rrsets = [], records = [] } = await api.get<PdnsZone>(`${zones}${id}`, only as Record<string, string>);
+      // The whole zone: asked for one set (`rrset_name`), 4.7 leaves out disabled records, and a write would delete them.
+      async read({ id }) {
+        const { rrsets = [], records = [] } = await api.get<PdnsZone>(`${zones}${id}`);
         return [...rrsets.flatMap((set) => set.records.map((record) => ({ ...set, ...record }))), ...records]
           .filter(({ type }) => type === 'TXT')
           .map(({ name, content, disabled = false, ttl }) => ({
             fqdn: bare(name),
-            value: unquoteTxt(content),
+            value: disabled ? '' : unquoteTxt(content), // A record that is switched off shows nothing to the CA.
             content,
             disabled,
             ttl,
@@ -107,7 +107,9 @@ export default defineProvider({
             const name = version ? `${fqdn}.` : fqdn;
             if (rows.length === 0) return { name, type: 'TXT', changetype: 'DELETE' };
             const ttl = rows.find((row) => row.ttl !== undefined)?.ttl ?? wanted; // A set has one TTL: that of the others stays.
-            const records = rows.map(({ content, disabled }) =>
+            const shown = new Set(rows.filter((row) => !row.disabled).map((row) => row.content));
+            const once = rows.filter((row) => !row.disabled || !shown.has(row.content)); // Both would be a duplicate.
+            const records = once.map(({ content, disabled }) =>
               version ? { content, disabled } : { name, type: 'TXT', ttl, content, disabled },
             );
             return { name, type: 'TXT', changetype: 'REPLACE', ...(version ? { ttl } : {}), records };
