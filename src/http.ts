@@ -1,7 +1,7 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Agent } from 'node:http';
 import type { ExtendOptions, Got, OptionsOfBufferResponseBody } from 'got';
 import type { Log } from './log.ts';
+import { makeAgent, PROXY_REFUSED, proxyFor } from './proxy.ts';
 import { userAgent } from './version.ts';
 
 export interface HttpRequest {
@@ -66,13 +66,11 @@ const MAX_SOCKETS = 16;
 export function createTransport(options: TransportOptions): Transport {
   const { env, caCertificates, maxBodyBytes = MAX_BODY_BYTES } = options;
   let client: Promise<Got> | undefined;
-  const agents = new Map<string, Promise<HttpAgent>>();
-  const tls = caCertificates ? { ca: [...caCertificates] } : {};
+  const agents = new Map<string, Promise<Agent>>();
 
-  const agentFor = (url: URL): Promise<HttpAgent> => {
-    const proxy = proxyFor(url, env);
+  const agentFor = (url: URL, proxy: string | undefined): Promise<Agent> => {
     const key = `${url.protocol} ${proxy ?? ''}`;
-    const known = agents.get(key) ?? makeAgent(url.protocol, proxy, tls);
+    const known = agents.get(key) ?? makeAgent(url.protocol, proxy, { maxSockets: MAX_SOCKETS, ca: caCertificates });
     agents.set(key, known);
     return known;
   };
@@ -88,6 +86,7 @@ export function createTransport(options: TransportOptions): Transport {
       }),
     );
     const target = new URL(url);
+    const proxy = proxyFor(target, env);
     const tooLarge = new AbortController();
     const request: OptionsOfBufferResponseBody = {
       responseType: 'buffer',
@@ -95,7 +94,7 @@ export function createTransport(options: TransportOptions): Transport {
       headers: { ...headers },
       timeout: { request: timeoutMs, connect: Math.min(timeoutMs, CONNECT_TIMEOUT_MS) },
       signal: signal ? AbortSignal.any([signal, tooLarge.signal]) : tooLarge.signal,
-      agent: { [target.protocol === 'https:' ? 'https' : 'http']: await agentFor(target) },
+      agent: { [target.protocol === 'https:' ? 'https' : 'http']: await agentFor(target, proxy) },
       ...(body === undefined ? {} : { body }),
     };
     try {
@@ -104,6 +103,7 @@ export function createTransport(options: TransportOptions): Transport {
         if (transferred > maxBodyBytes) tooLarge.abort();
       });
       const response = await pending;
+      if (proxy && response.statusCode === 407) throw new TransportError('proxy', 'the proxy answered 407');
       return {
         status: response.statusCode,
         headers: Object.fromEntries(
@@ -119,51 +119,22 @@ export function createTransport(options: TransportOptions): Transport {
       signal?.throwIfAborted();
       if (tooLarge.signal.aborted)
         throw new TransportError('too-large', `an answer of more than ${maxBodyBytes} bytes`, error);
-      throw transportError(error as NodeJS.ErrnoException);
+      throw error instanceof TransportError ? error : transportError(error as NodeJS.ErrnoException, proxy);
     }
   };
 }
 
-async function makeAgent(protocol: string, proxy: string | undefined, tls: { ca?: string[] }): Promise<HttpAgent> {
-  const keep = { keepAlive: true, maxSockets: MAX_SOCKETS };
-  if (proxy === undefined) return protocol === 'https:' ? new HttpsAgent({ ...keep, ...tls }) : new HttpAgent(keep);
-  if (protocol === 'https:') {
-    const { HttpsProxyAgent } = await import('https-proxy-agent');
-    const agent = new HttpsProxyAgent(proxy, keep);
-    // The roots belong to the server behind the proxy, and this agent takes them per connection only.
-    const connect = agent.connect.bind(agent);
-    agent.connect = (request, options) => connect(request, { ...options, ...tls });
-    return agent;
-  }
-  const { HttpProxyAgent } = await import('http-proxy-agent');
-  return new HttpProxyAgent(proxy, keep);
-}
-
-/** The proxy that curl and lego would take: HTTPS_PROXY or HTTP_PROXY in either case, NO_PROXY and loopback left out. */
-export function proxyFor(url: URL, env: TransportOptions['env']): string | undefined {
-  const value = (name: string) => env[name.toLowerCase()] || env[name] || undefined;
-  const proxy = value(url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY');
-  const host = url.hostname.replace(/^\[|\]$/gu, '');
-  if (!proxy || host === 'localhost' || /^127\./u.test(host) || host === '::1') return undefined;
-  const excluded = (value('NO_PROXY') ?? '').split(/[\s,]+/u).filter(Boolean);
-  const matches = (pattern: string) => {
-    const [name = '', port] = pattern.replace(/^\*?\./u, '').split(':');
-    if (pattern === '*') return true;
-    if (port && port !== (url.port || (url.protocol === 'https:' ? '443' : '80'))) return false;
-    return host === name || host.endsWith(`.${name}`);
-  };
-  return excluded.some(matches) ? undefined : proxy.includes('://') ? proxy : `http://${proxy}`;
-}
-
-function transportError(error: NodeJS.ErrnoException): TransportError {
+function transportError(error: NodeJS.ErrnoException, proxy: string | undefined): TransportError {
   const code = error.code ?? '';
   const fail = (fault: TransportFault, message: string) => new TransportError(fault, message, error);
   if (error.name === 'TimeoutError' || code === 'ETIMEDOUT')
     return fail('timeout', `no answer in time (${error.message})`);
+  if (code === PROXY_REFUSED) return fail('proxy', error.message);
+  const unreachable = /^(?:ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/u.test(code);
+  if (proxy && (unreachable || code === 'ECONNREFUSED'))
+    return fail('proxy', `the proxy ${new URL(proxy).host} cannot be reached (${code})`);
   if (code === 'ECONNREFUSED') return fail('refused', 'connection refused');
-  if (/^(?:ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/u.test(code))
-    return fail('unreachable', `host not reachable (${code})`);
-  if (/proxy/iu.test(error.message)) return fail('proxy', error.message);
+  if (unreachable) return fail('unreachable', `host not reachable (${code})`);
   const words = tlsWords[code];
   if (words) return fail('tls', `the TLS certificate ${words} (${code})`);
   if (/^(?:ERR_TLS|ERR_SSL|EPROTO|CERT_)/u.test(code)) return fail('tls', `TLS failed: ${error.message}`);
@@ -173,6 +144,8 @@ function transportError(error: NodeJS.ErrnoException): TransportError {
 const tlsWords: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'is for another name',
+  CERT_NOT_YET_VALID: 'is not valid yet',
+  CERT_REVOKED: 'has been revoked',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'is signed by nobody but itself',
   SELF_SIGNED_CERT_IN_CHAIN: 'comes from an unknown CA',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'comes from an unknown CA',

@@ -55,7 +55,7 @@ describe.each(cases.flat())('%s', (_title, id, makeFixture) => {
     server = await serve(fixture, dns);
   });
   afterEach(async () => {
-    await server.close();
+    await server?.close();
     expect(server.violations).toEqual([]);
     if (!sessionsMayLeak) expect(fixture.openSessions?.() ?? 0).toBe(0);
     expect(leaks(logged.join('\n'))).toEqual([]);

@@ -16,16 +16,20 @@ export default defineProvider({
   },
   tuning: { prefix: 'HTTPREQ', ignored: ['ttl'] },
 
-  connect({ config: { endpoint, mode, username, password }, log, rest }) {
+  connect({ config, hide, log, rest }) {
+    const { mode, username, password } = config;
+    const endpoint = new URL(config.endpoint);
     if (Boolean(username) !== Boolean(password))
       log.warn(
         'httpreq: HTTPREQ_USERNAME and HTTPREQ_PASSWORD count only together: requests go without authentication',
       );
-    const { origin, pathname, search } = new URL(endpoint);
-    const basic = Buffer.from(`${username}:${password}`).toString('base64');
+    const user = username && password ? { username, password } : inUrl(endpoint);
+    // Keys often travel in the query, or in front of the host.
+    for (const value of [user.password, ...endpoint.searchParams.values()]) if (value.length >= 8) hide(value);
+    const basic = Buffer.from(`${user.username}:${user.password}`).toString('base64');
     const api = rest({
-      url: `${origin}${pathname.replace(/\/*$/u, '/')}`,
-      headers: { accept: 'application/json', ...(username && password ? { authorization: `Basic ${basic}` } : {}) },
+      url: `${endpoint.origin}${endpoint.pathname.replace(/\/*$/u, '/')}`,
+      headers: { accept: 'application/json', ...(user.username ? { authorization: `Basic ${basic}` } : {}) },
     });
     const tell =
       (action: string) =>
@@ -38,8 +42,13 @@ export default defineProvider({
               hint: 'unset HTTPREQ_MODE for rehearsals',
             },
           );
-        return api.post(`${action}${search}`, mode === 'RAW' ? { ...challenge } : { fqdn: `${fqdn}.`, value });
+        return api.post(`${action}${endpoint.search}`, mode === 'RAW' ? { ...challenge } : { fqdn: `${fqdn}.`, value });
       };
     return direct({ add: async (...at) => tell('present')(...at), remove: async (...at) => tell('cleanup')(...at) });
   },
+});
+
+const inUrl = ({ username, password }: URL) => ({
+  username: decodeURIComponent(username),
+  password: decodeURIComponent(password),
 });

@@ -69,6 +69,13 @@ it('authenticates when user name and password are there, and warns when one is m
   expect(vendor.logged.filter((line) => line.startsWith('warn'))).toHaveLength(1);
 });
 
+it('takes user name and password from the address too, and shows no key of the query', async () => {
+  const address = endpoint.replace('http://', 'http://me:p%40ss-of-mine@');
+  await (await vendor.open({ HTTPREQ_ENDPOINT: `${address}/x?key=key-of-mine` })).add([value]);
+  expect(heard[0]?.authorization).toBe(`Basic ${Buffer.from('me:p@ss-of-mine').toString('base64')}`);
+  expect(vendor.logged.join('\n')).not.toMatch(/of-mine/u);
+});
+
 it.each([302, 400, 422])('takes status %d for a refusal and shows what the server said', async (refusal) => {
   status = refusal;
   const session = await vendor.open();
