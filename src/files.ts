@@ -188,7 +188,7 @@ export async function probeFolder(path: string): Promise<void> {
 }
 
 /** The text of a file, or undefined when there is none. */
-export async function readIfThere(path: string): Promise<string | undefined> {
+export async function readIfThere(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): Promise<string | undefined> {
   try {
     const found = await stat(path);
     if (found.isFile() && found.size > MAX_BYTES) {
@@ -197,7 +197,7 @@ export async function readIfThere(path: string): Promise<string | undefined> {
     if (!found.isFile() && !found.isDirectory()) throw damaged(path, 'it is not a regular file');
     const handle = await open(path, 'r');
     try {
-      return await handle.readFile('utf8');
+      return await handle.readFile(encoding);
     } finally {
       await handle.close();
     }

@@ -39,9 +39,10 @@ function matches(pattern: string, host: string, port: string): boolean {
 function inBlock(host: string, block: string, bits: number): boolean {
   const family = isIP(block);
   if (family === 0 || family !== isIP(host) || bits > (family === 4 ? 32 : 128)) return false;
+  const version = family === 4 ? 'ipv4' : 'ipv6';
   const list = new BlockList();
-  list.addSubnet(block, bits, `ipv${family}`);
-  return list.check(host, `ipv${family}`);
+  list.addSubnet(block, bits, version);
+  return list.check(host, version);
 }
 
 export interface AgentOptions {

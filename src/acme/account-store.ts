@@ -171,7 +171,8 @@ function belongsTo(file: AccountFile, directoryUrl: string): boolean {
   const { host, href } = new URL(url);
   // A CA may have its accounts on another host than its directory; the folder is then all there is to go by.
   if (host !== directory.host) return true;
-  if (Object.values(directories).some((known) => known !== directory.href && href.startsWith(`${known}/`))) return false;
+  if (Object.values(directories).some((known) => known !== directory.href && href.startsWith(`${known}/`)))
+    return false;
   return href.startsWith(`${directory.href}/`) || href.startsWith(new URL('.', directory).href);
 }
 

@@ -11,6 +11,8 @@ export interface Io {
 export interface Output {
   write(text: string): void;
   readonly isTTY: boolean;
+  /** Of a terminal. */
+  readonly columns?: number | undefined;
   /** The real stream, for the spinner. */
   readonly stream?: NodeJS.WriteStream;
 }

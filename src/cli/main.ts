@@ -15,6 +15,8 @@ export interface Outcome {
   readonly json: object;
   readonly text: string;
   readonly exitCode?: number;
+  /** The text is what was asked for, so that it is shown with `--quiet` too. */
+  readonly isAnswer?: boolean;
 }
 
 export interface CommandContext {
@@ -50,7 +52,7 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
-    if (argv.includes('--json')) world.stdout.write(`${JSON.stringify(errorJson(usageError(error)), null, 2)}\n`);
+    if (argv.includes('--json')) world.stdout.write(toJson(errorJson(usageError(error)), new Redactor()));
     return USAGE_ERROR;
   }
   const redactor = new Redactor();
@@ -69,16 +71,17 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     for (const message of warnings) log.warn(message);
     const command = await commands[invocation.command]?.();
     if (!command) throw new Error(`no command ${invocation.command}`);
-    const { json, text, exitCode = 0 } = await command({ options, io, log, redactor, code: invocation.code });
+    const { json, text, exitCode = 0, isAnswer } = await command({ options, io, log, redactor, code: invocation.code });
     shown.end();
-    world.stdout.write(redactor.clean(options.json ? `${JSON.stringify(json, null, 2)}\n` : text));
+    if (options.json) world.stdout.write(toJson(json, redactor));
+    else if (isAnswer || !options.quiet) world.stdout.write(redactor.clean(text));
     return exitCode;
   } catch (caught) {
     report?.end();
     // Whatever was under way when the user pressed Ctrl-C fails in a way of its own; that is not what happened.
     const error = world.signal.aborted ? world.signal.reason : caught;
     const json = options?.json ?? invocation.given.has(declarations.json.flags);
-    if (json) world.stdout.write(redactor.clean(`${JSON.stringify(errorJson(error), null, 2)}\n`));
+    if (json) world.stdout.write(toJson(errorJson(error), redactor));
     world.stderr.write(redactor.clean(renderError(error, options?.debug ?? false)));
     return exitCodeOf(error);
   }
@@ -89,3 +92,9 @@ const usageError = ({ code, message }: CommanderError): ConfigError =>
   new ConfigError(code === 'commander.help' ? 'no command was given' : message.replace(/^error: /u, ''), {
     hint: 'see: quoin --help',
   });
+
+/** Secrets are removed from each text by itself: a password such as `name` must not break the document. */
+const toJson = (document: object, redactor: Redactor): string => {
+  const clean = (_key: string, value: unknown) => (typeof value === 'string' ? redactor.clean(value) : value);
+  return `${JSON.stringify(document, clean, 2)}\n`;
+};

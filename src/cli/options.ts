@@ -247,6 +247,13 @@ export const declarations = {
     fallback: false,
     help: 'everything that is done, without secrets',
   }),
+  noColor: flag({
+    flags: '--no-color',
+    env: 'NO_COLOR',
+    parse: boolean,
+    fallback: false,
+    help: 'no colours, as with NO_COLOR',
+  }),
   envFile: flag({
     flags: '--env-file <file>',
     env: 'ENV_FILE',

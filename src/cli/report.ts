@@ -1,9 +1,12 @@
+import type { ChalkInstance } from 'chalk';
 import type { LogLevel } from '../log.ts';
+import { coloursFor } from './colour.ts';
 import type { Io } from './io.ts';
 
 export interface ReportOptions {
   readonly quiet: boolean;
   readonly debug: boolean;
+  readonly noColor: boolean;
 }
 
 /** Shows log messages. `end` removes what must not stay on the screen. */
@@ -23,7 +26,7 @@ export async function createReport(
   const shows = (level: LogLevel) => (level === 'debug' ? options.debug : level === 'warn' || !options.quiet);
   const ci = env.CI !== undefined && env.CI !== '' && env.CI !== 'false';
   return stderr.isTTY && stderr.stream && !ci && !options.debug && env.TERM !== 'dumb'
-    ? terminalReport(stderr.stream, shows)
+    ? terminalReport(stderr.stream, await coloursFor(stderr, env, options), shows)
     : logReport(stderr, shows, options.debug ? 0 : WAITING_LINES_MS);
 }
 
@@ -43,10 +46,13 @@ function logReport(stderr: Io['stderr'], shows: (level: LogLevel) => boolean, pa
   };
 }
 
-async function terminalReport(stream: NodeJS.WriteStream, shows: (level: LogLevel) => boolean): Promise<Report> {
-  const [{ default: ora }, { Chalk }] = await Promise.all([import('ora'), import('chalk')]);
-  const chalk = new Chalk();
-  const spinner = ora({ stream, discardStdin: false, hideCursor: true });
+async function terminalReport(
+  stream: NodeJS.WriteStream,
+  chalk: ChalkInstance,
+  shows: (level: LogLevel) => boolean,
+): Promise<Report> {
+  const { default: ora } = await import('ora');
+  const spinner = ora({ stream, discardStdin: false, hideCursor: true, color: chalk.level > 0 ? 'cyan' : false });
   return {
     write(level, message) {
       if (!shows(level)) return;

@@ -35,5 +35,6 @@ export async function start(): Promise<void> {
 const output = (stream: NodeJS.WriteStream): Output => ({
   write: (text) => void stream.write(text),
   isTTY: stream.isTTY === true,
+  columns: stream.columns,
   stream,
 });

@@ -40,5 +40,10 @@ export async function list(context: CommandContext): Promise<Outcome> {
     }
   }
   if (certificates.length + problems.length === 0) lines.push(`no certificates in ${store.root}`);
-  return { json: { certificates, problems }, text: `${lines.join('\n')}\n`, exitCode: problems.length > 0 ? 6 : 0 };
+  return {
+    json: { certificates, problems },
+    isAnswer: true,
+    text: `${lines.join('\n')}\n`,
+    exitCode: problems.length > 0 ? 6 : 0,
+  };
 }

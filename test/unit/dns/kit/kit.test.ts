@@ -47,7 +47,10 @@ describe('pollUntil', () => {
   const never = new AbortController().signal;
   it('asks until there is an answer', async () => {
     let asked = 0;
-    const ask = async () => ((asked += 1), asked === 3 ? 'done' : undefined);
+    const ask = async () => {
+      asked += 1;
+      return asked === 3 ? 'done' : undefined;
+    };
     expect(await pollUntil(ask, { what: 'x', signal: never, intervalMs: 1 })).toBe('done');
     expect(asked).toBe(3);
   });
