@@ -73,8 +73,8 @@ export async function syncFolder(path: string): Promise<void> {
 export interface FileOptions {
   /** Whatever the umask; 0600 unless given. */
   readonly mode?: number | undefined;
-  /** Given to this owner where the process may do that. */
-  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  /** `optional`: no error where the process may not give files away. */
+  readonly owner?: { readonly uid: number; readonly gid: number; readonly optional?: boolean } | undefined;
 }
 
 /** Writes a file that did not exist, whole and synced; on any failure it is removed again. */
@@ -89,7 +89,7 @@ export async function writeNewFile(
       await handle.writeFile(data);
       if (owner) {
         await handle.chown(owner.uid, owner.gid).catch((error: unknown) => {
-          if (errorCode(error) !== 'EPERM') throw error;
+          if (!owner.optional || errorCode(error) !== 'EPERM') throw error;
         });
       }
       await handle.chmod(mode);
@@ -226,4 +226,13 @@ export async function readJson<T extends object>(path: string): Promise<T | unde
     // Told below, in the same words as a wrong type.
   }
   throw damaged(path, text.trim() === '' ? 'it is empty' : 'it is not a JSON object');
+}
+
+/** Files of a later version must not be taken for something they are not. */
+export function refuseNewer(path: string, version: unknown, known: number): void {
+  if (typeof version === 'number' && version > known) {
+    throw new StorageError(`${path} was written by a newer quoin (format ${version}, this one reads up to ${known})`, {
+      hint: 'use the newer quoin for this store',
+    });
+  }
 }

@@ -8,6 +8,7 @@ import {
   makeFolder,
   readIfThere,
   readJson,
+  refuseNewer,
   removeFile,
   removeQuietly,
   storageError,
@@ -17,7 +18,6 @@ import {
   writeFileAtomic,
   writeNewFile,
 } from '../files.ts';
-import { refuseNewer } from './order-store.ts';
 
 const VERSION = 1;
 
@@ -96,7 +96,11 @@ export function certificateSet(base: string, intentFile: string) {
       throw storageError('write', at, error instanceof StorageError && error.cause ? error.cause : error);
     }
     await exchange(staged);
-    for (const folder of new Set(staged.map(({ target }) => dirname(target)))) await syncFolder(folder);
+    for (const folder of new Set(staged.map(({ target }) => dirname(target)))) {
+      await syncFolder(folder).catch((error: unknown) => {
+        throw storageError('write to', folder, error);
+      });
+    }
     await removeFile(intentFile);
   }
 
@@ -110,7 +114,10 @@ export function certificateSet(base: string, intentFile: string) {
         done.push(file);
       }
     } catch (error) {
-      for (const { target, before } of done) if (before) await writeFileAtomic(target, before.data, before.options);
+      for (const { target, before } of done) {
+        if (before) await writeFileAtomic(target, before.data, before.options);
+        else await removeFile(target);
+      }
       await removeFile(intentFile);
       for (const { temporary } of staged) if (temporary) await removeQuietly(temporary);
       throw storageError('write', staged[done.length]?.path ?? base, error);
@@ -136,7 +143,7 @@ async function existing(target: string): Promise<Staged['before']> {
 export async function fileOptions(path: string): Promise<FileOptions & { mode: number }> {
   const found = await stat(path).catch(() => undefined);
   if (!found) return { mode: 0o600 };
-  return { mode: found.mode & 0o777, owner: { uid: found.uid, gid: found.gid } };
+  return { mode: found.mode & 0o777, owner: { uid: found.uid, gid: found.gid, optional: true } };
 }
 
 /** A key of the user's own is never deleted: `x.key` becomes `x.key.old`. */

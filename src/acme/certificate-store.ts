@@ -2,13 +2,12 @@ import { X509Certificate } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, isAppError, StorageError } from '../errors.ts';
-import { damaged, type FileOptions, namesIn, readIfThere, readJson } from '../files.ts';
+import { damaged, type FileOptions, namesIn, readIfThere, readJson, refuseNewer } from '../files.ts';
 import { acquireLock, type Lock, tryLock } from '../lock.ts';
 import type { Log } from '../log.ts';
 import { certificateSet, contentOf, fileOptions, type Intent, intentFolder, type SetFile } from './certificate-set.ts';
-import { refuseNewer } from './order-store.ts';
 import type { CertificateFiles, CertificatePaths, CertificateSettings, StoredCertificate } from './storage.ts';
-import { fileNameOf } from './store-names.ts';
+import { fileNameOf, lockName } from './store-names.ts';
 import { legoKeyType, readKey } from './stored-keys.ts';
 
 const VERSION = 1;
@@ -35,7 +34,7 @@ export function openCertificates(root: string, log: Log): CertificateStore {
   const folder = join(root, 'certificates');
   const part = (name: string, extension: string) => join(folder, `${fileNameOf(name)}${extension}`);
   const intentOf = (name: string) => join(intentFolder(root), `${fileNameOf(name)}.json`);
-  const lockOf = (name: string) => join(root, 'locks', `write-${fileNameOf(name)}`);
+  const lockOf = (name: string) => join(root, 'locks', lockName('write', name));
   const setOf = (name: string) => certificateSet(part(name, ''), intentOf(name));
   const paths = (name: string): CertificatePaths => ({
     certificate: part(name, '.crt'),
@@ -227,9 +226,9 @@ async function refuseOtherName(name: string, path: string): Promise<void> {
   }
 }
 
-/** What a user set with chmod and chown stays, as with lego; only a key never stays readable by all. */
+/** What a user set with chmod and chown stays, as with lego; only a key is never readable by everybody. */
 async function optionsFor(path: string, mode: number | undefined, owner: FileOptions['owner']): Promise<FileOptions> {
   const before = await fileOptions(path);
-  const kept = /\.(?:key|pem|pfx)$/u.test(path) ? before.mode & 0o770 : before.mode;
-  return { mode: (mode ?? kept) & 0o666, owner: owner ?? before.owner };
+  const allowed = /\.(?:key|pem|pfx)$/u.test(path) ? 0o660 : 0o666;
+  return { mode: (mode ?? before.mode) & allowed, owner: owner ?? before.owner };
 }

@@ -1,7 +1,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StorageError } from '../errors.ts';
-import { damaged, makeFolder, readJson, removeFile, storageError, writeFileAtomic } from '../files.ts';
+import { damaged, makeFolder, readJson, refuseNewer, removeFile, storageError, writeFileAtomic } from '../files.ts';
 import type { Log } from '../log.ts';
 import type { PendingOrder } from './storage.ts';
 import { fileNameOf } from './store-names.ts';
@@ -50,13 +50,4 @@ export function openOrders(folder: string, log: Log): OrderStore {
     },
     remove: (name) => removeFile(fileOf(name)),
   };
-}
-
-/** Files of a later version must not be taken for something they are not. */
-export function refuseNewer(path: string, version: unknown, known: number): void {
-  if (typeof version === 'number' && version > known) {
-    throw new StorageError(`${path} was written by a newer quoin (format ${version}, this one reads up to ${known})`, {
-      hint: 'use the newer quoin for this store',
-    });
-  }
 }

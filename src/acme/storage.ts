@@ -7,7 +7,7 @@ import { type AccountList, openAccounts } from './account-store.ts';
 import { intentFolder } from './certificate-set.ts';
 import { openCertificates } from './certificate-store.ts';
 import { openOrders } from './order-store.ts';
-import { fileNameOf, hostFolder, shortHash } from './store-names.ts';
+import { hostFolder, lockName, shortHash } from './store-names.ts';
 import { permissionWarnings } from './store-permissions.ts';
 
 export { fileNameOf } from './store-names.ts';
@@ -70,7 +70,7 @@ export interface CertificatePaths {
 
 /** How the files of a certificate are written. */
 export interface CertificateFiles {
-  /** Of all its files. Unless given, files keep the mode and owner they have, and new ones are 0600. */
+  /** Of all its files, less what would let everybody read a key. Unless given, files keep the mode and owner they have, and new ones are 0600. */
   readonly mode?: number | undefined;
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   /** More files of the same set, by extension: `{ '.pem': ..., '.pfx': ... }`. */
@@ -159,7 +159,7 @@ export function openStore(path: string, { log = silentLog }: { readonly log?: Lo
         ...options,
       }),
     lockCertificate: (name, options) =>
-      acquireLock(join(locks, `certificate-${fileNameOf(name)}`), { what: `certificate ${name}`, ...options }),
+      acquireLock(join(locks, lockName('certificate', name)), { what: `certificate ${name}`, ...options }),
   };
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ConfigError } from '../errors.ts';
 
 /** NAME_MAX of every file system in use, less the longest extension. */
-const LONGEST = 255 - '.issuer.crt'.length;
+const LONGEST = 255 - '.json.damaged'.length;
 
 /**
  * The file name of a certificate: `*.example.com` is stored as `_.example.com` and `:` becomes `-`, as lego does. Nothing
@@ -28,3 +28,9 @@ export function checkAccountId(id: string): string {
 export const hostFolder = (directoryUrl: string): string => new URL(directoryUrl).host.replaceAll(':', '_');
 
 export const shortHash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8);
+
+/** Long names are cut, since a lock needs room for what it appends. */
+export function lockName(kind: string, name: string): string {
+  const file = fileNameOf(name);
+  return `${kind}-${file.length > 150 ? `${file.slice(0, 100)}-${shortHash(file)}` : file}`;
+}

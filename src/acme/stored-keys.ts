@@ -19,7 +19,7 @@ export function legoKeyType({ asymmetricKeyType, asymmetricKeyDetails }: KeyObje
 
 /** The older PEM forms (SEC1, PKCS#1), since lego 4 reads account keys in no other. */
 export function olderPem(key: KeyObject, pem: string): string {
-  const type = { ec: 'sec1', rsa: 'pkcs1' }[key.asymmetricKeyType ?? ''] as 'sec1' | 'pkcs1' | undefined;
-  if (!type || /BEGIN (?:EC|RSA) PRIVATE KEY/u.test(pem)) return pem;
-  return key.export({ type: type as 'sec1', format: 'pem' }).toString();
+  const { asymmetricKeyType: type } = key;
+  if (!(type === 'ec' || type === 'rsa') || /BEGIN (?:EC|RSA) PRIVATE KEY/u.test(pem)) return pem;
+  return key.export({ type: type === 'ec' ? 'sec1' : ('pkcs1' as 'sec1'), format: 'pem' }).toString();
 }

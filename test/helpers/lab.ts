@@ -14,9 +14,11 @@ export interface Lab {
   readonly caFile: string;
   /** Where BIND answers, as the only resolver and the authoritative server of every zone. */
   readonly dnsPort: number;
+  /** Environment of the pdns provider, in a lab with PowerDNS. */
+  readonly pdnsEnv: Readonly<Record<string, string>>;
   readonly tsig: { readonly name: string; readonly secret: string; readonly algorithm: string };
   /** The TXT values that the DNS server shows right now. */
-  txt(name: string): string[];
+  txt(name: string, server?: string): string[];
   pebbleLog(): string;
   /** Pauses and continues the DNS server. */
   dns: { kill(signal: NodeJS.Signals): void };
@@ -30,6 +32,10 @@ export interface LabOptions {
   readonly nonceReject?: number;
   readonly authzReuse?: number;
   readonly eab?: { readonly kid: string; readonly hmac: string };
+  /** Knot on 127.0.0.2 as a second name server of the first zone, which hears of changes only by its own refresh. */
+  readonly secondary?: boolean;
+  /** PowerDNS instead of BIND as the server of the zones, and of Pebble. */
+  readonly pdns?: boolean;
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -76,9 +82,9 @@ async function until(what: string, test: () => boolean | Promise<boolean>): Prom
   throw new Error(`${what} did not come up`);
 }
 
-function dig(port: number, type: string, name: string): string {
+function dig(port: number, type: string, name: string, server = '127.0.0.1'): string {
   try {
-    return execFileSync('dig', ['+short', '+tries=1', '+time=1', '-p', String(port), '@127.0.0.1', type, name], {
+    return execFileSync('dig', ['+short', '+tries=1', '+time=1', '-p', String(port), `@${server}`, type, name], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
@@ -88,7 +94,9 @@ function dig(port: number, type: string, name: string): string {
 }
 
 export async function startLab(options: LabOptions = {}): Promise<Lab> {
-  const { zones = ['example.test'], records = '', nonceReject = 0, authzReuse = 0, eab } = options;
+  const { zones = ['example.test'], nonceReject = 0, authzReuse = 0, eab } = options;
+  const secondRecords = options.secondary ? '@ NS ns2\nns2 A 127.0.0.2' : '';
+  const records = [options.records ?? '', secondRecords].join('\n');
   const folder = mkdtempSync(join(tmpdir(), 'quoin-lab-'));
   const children: ChildProcess[] = [];
   const start = (program: string, args: string[], env: Record<string, string> = {}): ChildProcess => {
@@ -112,8 +120,13 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   try {
     const [dnsPort, acmePort, managementPort] = await Promise.all([freePort(), freePort(), freePort()]);
     const tsig = { name: 'lab-key', secret: randomBytes(32).toString('base64'), algorithm: 'hmac-sha256' };
-    const named = startNamed(folder, dnsPort, tsig, zones, records, start);
-    await until('named', () => dig(dnsPort, 'SOA', zones[0]!) !== '');
+    const pdnsEnv = options.pdns ? await startPowerDns(folder, dnsPort, zones, start) : {};
+    const named = options.pdns ? undefined : startNamed(folder, dnsPort, tsig, zones, records, start);
+    await until('the DNS server', () => dig(dnsPort, 'SOA', zones[0] ?? '') !== '');
+    if (options.secondary) {
+      startKnot(folder, dnsPort, zones[0] ?? '', start);
+      await until('knot', () => dig(dnsPort, 'SOA', zones[0] ?? '', '127.0.0.2') !== '');
+    }
 
     execFileSync(
       'openssl',
@@ -151,14 +164,15 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       caFile: join(folder, 'ca.pem'),
       dnsPort,
       tsig,
-      txt: (name) =>
-        dig(dnsPort, 'TXT', name)
+      pdnsEnv,
+      txt: (name, server) =>
+        dig(dnsPort, 'TXT', name, server)
           .split('\n')
           .filter(Boolean)
           .map((line) => line.replaceAll('"', ''))
           .sort(),
       pebbleLog,
-      dns: { kill: (signal) => void named.kill(signal) },
+      dns: { kill: (signal) => void named?.kill(signal) },
       stop,
     };
   } catch (error) {
@@ -173,7 +187,7 @@ function startNamed(
   tsig: Lab['tsig'],
   zones: readonly string[],
   records: string,
-  start: (program: string, args: string[]) => ChildProcess,
+  start: Start,
 ): ChildProcess {
   const home = join(folder, 'named');
   mkdirSync(home);
@@ -189,7 +203,7 @@ function startNamed(
   zones.forEach((zone, index) => {
     const lines = [
       '$TTL 60',
-      '@ SOA ns1 host 1 60 60 600 1',
+      '@ SOA ns1 host 1 5 5 600 1',
       '@ NS ns1',
       'ns1 A 127.0.0.1',
       '_acme-challenge TXT "someone-else"',
@@ -198,6 +212,80 @@ function startNamed(
   });
   writeFileSync(join(home, 'named.conf'), `${config.join('\n')}\n`);
   return start('named', ['-g', '-c', join(home, 'named.conf')]);
+}
+
+type Start = (program: string, args: string[]) => ChildProcess;
+
+/** Never notified (BIND notifies port 53), so it lags behind by its refresh interval: up to 5 s. */
+function startKnot(folder: string, port: number, zone: string, start: Start): ChildProcess {
+  const home = join(folder, 'knot');
+  mkdirSync(home);
+  const config = [
+    'server:',
+    `  listen: 127.0.0.2@${port}`,
+    `  rundir: ${home}`,
+    `database:\n  storage: ${home}`,
+    `remote:\n  - id: primary\n    address: 127.0.0.1@${port}`,
+    `zone:\n  - domain: ${zone}\n    storage: ${home}\n    master: primary\n    journal-content: none\n    zonefile-sync: -1`,
+  ];
+  writeFileSync(join(home, 'knot.conf'), `${config.join('\n')}\n`);
+  return start('/usr/sbin/knotd', ['-c', join(home, 'knot.conf')]);
+}
+
+async function startPowerDns(folder: string, port: number, zones: readonly string[], start: Start) {
+  const apiPort = await freePort();
+  const database = join(folder, 'pdns.sqlite3');
+  const key = randomBytes(12).toString('hex');
+  const schema = '/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql';
+  const other = '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql';
+  execFileSync('sqlite3', [database, `.read ${existsSync(other) ? other : schema}`]);
+  const settings = {
+    'config-dir': folder,
+    'socket-dir': folder,
+    launch: 'gsqlite3',
+    'gsqlite3-database': database,
+    'local-address': '127.0.0.1',
+    'local-port': port,
+    webserver: 'yes',
+    'webserver-address': '127.0.0.1',
+    'webserver-port': apiPort,
+    api: 'yes',
+    'api-key': key,
+    daemon: 'no',
+    guardian: 'no',
+    'cache-ttl': 0,
+    'query-cache-ttl': 0,
+    'negquery-cache-ttl': 0,
+    'zone-cache-refresh-interval': 0,
+  };
+  start(
+    '/usr/sbin/pdns_server',
+    Object.entries(settings).map(([name, value]) => `--${name}=${value}`),
+  );
+  const base = `http://127.0.0.1:${apiPort}`;
+  const post = (body: object) =>
+    fetch(`${base}/api/v1/servers/localhost/zones`, {
+      method: 'POST',
+      headers: { 'x-api-key': key, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  for (const zone of zones) {
+    const set = (name: string, type: string, content: string) => ({
+      name,
+      type,
+      ttl: 60,
+      records: [{ content, disabled: false }],
+    });
+    const rrsets = [set(`ns1.${zone}.`, 'A', '127.0.0.1'), set(`_acme-challenge.${zone}.`, 'TXT', '"someone-else"')];
+    const body = { name: `${zone}.`, kind: 'Native', nameservers: [`ns1.${zone}.`], rrsets };
+    await until('PowerDNS', () =>
+      post(body).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
+  }
+  return { PDNS_API_URL: base, PDNS_API_KEY: key };
 }
 
 export interface Finished {
@@ -253,10 +341,13 @@ export const bindEnv = ({ dnsPort, tsig }: Lab): Record<string, string> => ({
 });
 
 /** The arguments that every run in a lab needs. */
-export const runArgs = (lab: Lab, path: string, names: readonly string[], ...more: string[]): string[] => [
+export const runArgs = (lab: Lab, path: string, names: readonly string[], ...more: string[]): string[] =>
+  argsFor('rfc2136', lab, path, names, ...more);
+
+export const argsFor = (dns: string, lab: Lab, path: string, names: readonly string[], ...more: string[]): string[] => [
   'run',
   ...['--server', lab.directoryUrl, '--ca-certificates', lab.caFile, '--accept-tos', '--email', 'lab@example.test'],
-  ...['--path', path, '--dns', 'rfc2136', '--dns.resolvers', `127.0.0.1:${lab.dnsPort}`],
+  ...['--path', path, '--dns', dns, '--dns.resolvers', `127.0.0.1:${lab.dnsPort}`],
   ...names.flatMap((name) => ['-d', name]),
   ...more,
 ];
