@@ -67,13 +67,16 @@ function claim(place: string, path: string, stillValid: () => boolean): Lock | u
     } finally {
       unlinkSync(draft);
     }
-    won = stillValid();
-    if (!won) unlinkSync(place);
-    else if (place !== path) renameSync(place, path);
+    if (!stillValid()) {
+      unlinkSync(place);
+      return undefined;
+    }
+    if (place !== path) renameSync(place, path);
+    won = true;
+    return held(path, mine, handle);
   } finally {
     if (!won) closeSync(handle);
   }
-  return held(path, mine, handle);
 }
 
 /** Whether the file has not been touched for long, by the clock of the file server: hosts' clocks may differ. */

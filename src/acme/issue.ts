@@ -128,9 +128,11 @@ async function authorize(order: Order, request: IssueRequest, context: IssueCont
     all.filter(({ status }) => status !== 'valid').map((authorization) => toChallenge(authorization, acme)),
   );
   const batches = dns.oneValueAtATime ? challenges.map((challenge) => [challenge]) : [challenges];
+  let current = order;
   for (const batch of batches.filter(({ length }) => length > 0)) {
-    await dns.solve(batch, () => answer(batch, order, request, context));
+    current = await dns.solve(batch, () => answer(batch, order, request, context));
   }
+  if (current.status !== 'pending') return current;
   return waitForOrder(order, request, context, 'validate the names', ({ status }) => status !== 'pending');
 }
 
@@ -160,22 +162,21 @@ async function toChallenge(
   };
 }
 
-/** Tells the CA that the values are there, and waits for its verdict on these names. */
+/** Tells the CA that the values are there, waits for its verdict on these names, and gives the order as last seen. */
 async function answer(
   batch: readonly Answerable[],
   order: Order,
   request: IssueRequest,
   context: IssueContext,
-): Promise<void> {
+): Promise<Order> {
   const { acme, log, dns } = context;
   log.waiting('the CA is validating');
   await Promise.all(
     batch.map(({ url, identifier }) => acme.post(url, {}, { doing: `answer the challenge of ${identifier}` })),
   );
+  // The order follows its authorizations, so one request tells of all of them.
   if (!dns.oneValueAtATime) {
-    // The order follows its authorizations, so one request tells of all of them.
-    await waitForOrder(order, request, context, 'validate the names', ({ status }) => status !== 'pending');
-    return;
+    return waitForOrder(order, request, context, 'validate the names', ({ status }) => status !== 'pending');
   }
   for (const { authorization, identifier } of batch) {
     await acme.poll(authorization, {
@@ -188,6 +189,7 @@ async function answer(
       },
     });
   }
+  return order;
 }
 
 /** Polls the order until it is what is waited for; an order that turns invalid ends the run with the CA's reasons. */

@@ -19,6 +19,8 @@ export interface TxtValue {
   /** Where it belongs, CNAMEs already followed: `_acme-challenge.example.com`. */
   readonly fqdn: string;
   readonly value: string;
+  /** The zone that DNS itself names for it, where that is known. */
+  readonly zone?: string | undefined;
   readonly challenge?: RawChallenge | undefined;
 }
 
@@ -113,8 +115,8 @@ export async function openSession(provider: Provider, options: SessionOptions): 
   });
 
   async function change(kind: ChangeKind, values: readonly TxtValue[], asked: AbortSignal): Promise<void> {
-    const zones = await settleSideBySide(values, SIDE_BY_SIDE, ({ fqdn }) =>
-      context.run(asked, () => attempt(`find the zone of ${fqdn}`, asked, () => zoneOf(fqdn))),
+    const zones = await settleSideBySide(values, SIDE_BY_SIDE, ({ fqdn, zone }) =>
+      context.run(asked, () => attempt(`find the zone of ${fqdn}`, asked, () => zoneOf(fqdn, zone))),
     );
     if (kind === 'add') throwFirst(zones, log);
     const batches = new Map<string, { zone: Zone; records: TxtRecord[] }>();

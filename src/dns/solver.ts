@@ -32,10 +32,10 @@ export function createSolver({ session, provider, lookup, journal, propagation, 
       challenges.map(async (challenge) => ({ challenge, ...(await lookup.follow(challenge.fqdn, signal)) })),
     );
     const since = new Date().toISOString();
-    const entries = targets.map(({ challenge, fqdn }): JournalEntry => {
+    const entries = targets.map(({ challenge, fqdn, zone }): JournalEntry => {
       const { identifier, value, domain, token, keyAuthorization: keyAuth } = challenge;
       const raw = domain && token && keyAuth ? { challenge: { domain, token, keyAuth } } : {};
-      return { provider, identifier, fqdn, value, since, ...raw };
+      return { provider, identifier, fqdn, zone, value, since, ...raw };
     });
     const expected = targets.map(({ challenge: { identifier, value }, fqdn, zone }) => ({
       identifier,

@@ -7,13 +7,14 @@ export type SoaLookup = (fqdn: string) => Promise<string | undefined>;
 
 /**
  * Finds the deepest zone of the account that holds a name. Answers are kept for the session; a failure is not an answer.
+ * `likely` is the zone that DNS itself names: where the account has it, no other need be looked for.
  * @throws ProviderError `zone`, with all the names that were looked for
  */
 export function createZoneFinder(
   who: string,
   editor: TxtEditor,
   findZoneBySoa?: SoaLookup,
-): (fqdn: string) => Promise<Zone> {
+): (fqdn: string, likely?: string) => Promise<Zone> {
   const exact = new Map<string, Promise<Zone | undefined>>();
   let listed: Promise<ReadonlyMap<string, Zone>> | undefined;
 
@@ -28,13 +29,14 @@ export function createZoneFinder(
     return (await listed).get(name);
   }
 
-  async function choose(fqdn: string): Promise<Zone | undefined> {
+  async function choose(fqdn: string, likely: string | undefined): Promise<Zone | undefined> {
     if (editor.zoneOf) return unlessMissing(editor.zoneOf(fqdn));
     if (!editor.findZone && !editor.listZones) {
       const name = await findZoneBySoa?.(fqdn);
       return name === undefined ? undefined : { name };
     }
-    for (const name of candidates(fqdn)) {
+    const names = candidates(fqdn);
+    for (const name of likely && names.includes(likely) ? [likely, ...names] : names) {
       const zone = await exactZone(name);
       if (zone) return zone;
     }
@@ -42,9 +44,9 @@ export function createZoneFinder(
   }
 
   const chosen = new Map<string, Promise<Zone>>();
-  return (fqdn) =>
+  return (fqdn, likely) =>
     remembered(chosen, fqdn, async () => {
-      const zone = await choose(fqdn);
+      const zone = await choose(fqdn, likely);
       if (zone) return zone;
       const where = editor.findZone || editor.listZones ? 'the account has none of' : 'no server answers for any of';
       throw new ProviderError('zone', `${who}: no zone for ${fqdn}`, {

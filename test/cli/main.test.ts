@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -273,6 +273,21 @@ describe('dnshelp', () => {
   });
 });
 
+/** A provider of the user's own that writes down what it is told to remove. */
+const PLUGIN = `
+import { appendFileSync } from 'node:fs';
+export default {
+  [Symbol.for('quoin.dns-provider/1')]: true,
+  id: 'own', name: 'Own', website: 'https://own.example', env: {}, tuning: { prefix: 'OWN' },
+  connect: ({ env }) => ({
+    findZone: async (name) => (name === 'a.example' ? { name } : undefined),
+    apply: async (zone, { remove }) => {
+      for (const { fqdn, value } of remove) appendFileSync(env.REMOVED, fqdn + ' ' + value + '\\n');
+    },
+  }),
+};
+`;
+
 describe('cleanup', () => {
   it('finds nothing to do in an empty store', async () => {
     const { code, stdout } = await quoin(['cleanup', '--json']);
@@ -281,17 +296,19 @@ describe('cleanup', () => {
 
   it('removes what is left, provider by provider, and exits with 4 as long as something stays', async () => {
     const cwd = newFolder();
+    writeFileSync(join(cwd, 'dns.mjs'), PLUGIN);
     mkdirSync(join(cwd, '.quoin/journal'), { recursive: true });
     const entry = (provider: string, name: string) => {
       const content = { identifier: name, fqdn: `_acme-challenge.${name}`, value: 'v', since: '2026-11-24T00:00:00Z' };
       return { provider, ...content };
     };
-    const entries = [entry('exec', 'a.example'), entry('cloudflare', 'b.example')];
+    const entries = [entry('./dns.mjs', 'a.example'), entry('cloudflare', 'b.example')];
     writeFileSync(join(cwd, '.quoin/journal/1.json'), JSON.stringify({ version: 1, entries }));
-    const first = await quoin(['cleanup', '--json'], { cwd, env: WITH_EXEC });
+    const first = await quoin(['cleanup', '--json'], { cwd, env: { REMOVED: join(cwd, 'removed') } });
     expect([first.code, JSON.parse(first.stdout)]).toEqual([4, { removed: 1, left: 1 }]);
     expect(first.stderr).toContain('CLOUDFLARE_DNS_API_TOKEN');
-    const second = await quoin(['cleanup', '--json'], { cwd, env: WITH_EXEC });
-    expect(JSON.parse(second.stdout)).toEqual({ removed: 0, left: 1 });
+    expect(readFileSync(join(cwd, 'removed'), 'utf8')).toBe('_acme-challenge.a.example v\n');
+    const second = await quoin(['cleanup', '--json'], { cwd });
+    expect([second.code, JSON.parse(second.stdout)]).toEqual([4, { removed: 0, left: 1 }]);
   });
 });
