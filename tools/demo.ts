@@ -5,7 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bindEnv, runArgs, startLab } from '../test/helpers/lab.ts';
+import { bindEnv, runArgs, startLab } from '../test/helpers/servers.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 execFileSync(join(root, 'tools/install-lab.sh'), { stdio: 'inherit' });

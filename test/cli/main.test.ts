@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -214,6 +214,26 @@ describe('run', () => {
     expect(readdirSync(join(cwd, '.quoin/journal'))).toEqual([]);
   });
 
+  it('ends at once when the signal comes during a pause between two tries', async () => {
+    const controller = new AbortController();
+    const unavailable: RequestListener = (_request, response) => {
+      response.writeHead(503, { 'retry-after': '60' }).end();
+      response.once('close', () => setTimeout(() => controller.abort(new Interrupted('SIGINT')), 200));
+    };
+    await withCa(unavailable, async (url) => {
+      const argv = [...TO_THE_CA, '--max-wait', '2m', '--server', url];
+      const { code, stderr } = await quoin(argv, { env: WITH_EXEC, signal: controller.signal });
+      expect([code, stderr]).toEqual([130, expect.stringContaining('trying again in 60 s')]);
+      expect(stderr).toContain('error: interrupted by SIGINT');
+    });
+  });
+
+  it('reads the credentials before anything is written', async () => {
+    const cwd = newFolder();
+    expect((await quoin(['run', '-d', 'example.com', '--dns', 'cloudflare'], { cwd })).code).toBe(2);
+    expect(readdirSync(cwd)).toEqual([]);
+  });
+
   it('uses ./.lego where there is one', async () => {
     const cwd = newFolder();
     mkdirSync(join(cwd, '.lego'));
@@ -230,6 +250,10 @@ describe('run', () => {
     const { code, stderr } = await quoin(TO_THE_CA, { cwd, env: WITH_EXEC });
     expect([code, stderr]).toEqual([6, expect.stringContaining('example.com')]);
     expect(stderr).not.toContain('bug');
+    // Without its key a certificate is of no use, whatever it says.
+    rmSync(join(cwd, '.quoin/certificates/example.com.key'));
+    const again = await quoin([...TO_THE_CA, '--server', 'https://127.0.0.1:1/'], { cwd, env: WITH_EXEC });
+    expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining('connection refused') });
   });
 });
 

@@ -13,7 +13,7 @@ import {
   quoin,
   runArgs,
   startLab,
-} from '../helpers/lab.ts';
+} from '../helpers/servers.ts';
 
 const challenge = '_acme-challenge.example.test';
 const newStore = () => mkdtempSync(join(tmpdir(), 'quoin-store-'));

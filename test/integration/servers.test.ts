@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { argsFor, bindEnv, describeWith, type Lab, pairMatches, quoin, runArgs, startLab } from '../helpers/lab.ts';
+import { argsFor, bindEnv, describeWith, type Lab, pairMatches, quoin, runArgs, startLab } from '../helpers/servers.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const programs = ['pebble', 'dig', 'openssl'];

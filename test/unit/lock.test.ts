@@ -177,12 +177,12 @@ onLinux(
     process.exit(0);
   `);
     plant(other({ token: 'first', started: '1' }));
-    const until = String(Date.now() + 5_000);
+    const until = String(Date.now() + 3_000);
     const ended = await Promise.all(Array.from({ length: 20 }, () => runChild(script, [path, folder, until])));
     expect(ended.map(({ stderr }) => stderr).join('')).toBe('');
     expect(existsSync(join(folder, 'overlaps'))).toBe(false);
     const taken = ended.map(({ stdout }) => Number(stdout));
-    expect(taken.filter((count) => count > 0).length).toBeGreaterThan(10);
+    expect(taken.filter((count) => count > 0).length).toBeGreaterThan(5);
   },
   60_000,
 );

@@ -159,6 +159,7 @@ async function obtain(plan: Plan, store: Store, context: CommandContext): Promis
 /** One account for all runs on this store: registered under its lock, so that two runs at once register one. */
 async function connect({ settings, eab }: Plan, store: Store, acmeOptions: AcmeOptions, options: Options) {
   const { log, signal } = acmeOptions;
+  log.waiting(`asking ${new URL(settings.directoryUrl).host} for its directory`);
   const directory = await fetchDirectory(settings.directoryUrl, acmeOptions);
   const lock = await store.lockAccount(settings.directoryUrl, settings.accountId, { log, signal });
   try {

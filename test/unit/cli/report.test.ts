@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
 import { createReport, type ReportOptions } from '../../../src/cli/report.ts';
 
 const plain: ReportOptions = { quiet: false, debug: false, noColor: false };
@@ -49,7 +50,7 @@ describe('for logs', () => {
 
 describe('for people', () => {
   it('leaves one line for each step, and none about waiting', async () => {
-    const text = await shown({}, {}, true);
+    const text = stripVTControlCharacters(await shown({}, {}, true));
     expect(text).toContain('✓ published\n');
     expect(text).toContain('! mind this');
     expect(text).not.toContain('a detail');

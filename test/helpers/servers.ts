@@ -36,6 +36,8 @@ export interface LabOptions {
   readonly secondary?: boolean;
   /** PowerDNS instead of BIND as the server of the zones, and of Pebble. */
   readonly pdns?: boolean;
+  /** Of the TSIG key. */
+  readonly algorithm?: string;
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -119,7 +121,11 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
 
   try {
     const [dnsPort, acmePort, managementPort] = await Promise.all([freePort(), freePort(), freePort()]);
-    const tsig = { name: 'lab-key', secret: randomBytes(32).toString('base64'), algorithm: 'hmac-sha256' };
+    const tsig = {
+      name: 'lab-key',
+      secret: randomBytes(32).toString('base64'),
+      algorithm: options.algorithm ?? 'hmac-sha256',
+    };
     const pdnsEnv = options.pdns ? await startPowerDns(folder, dnsPort, zones, start) : {};
     const named = options.pdns ? undefined : startNamed(folder, dnsPort, tsig, zones, records, start);
     await until('the DNS server', () => dig(dnsPort, 'SOA', zones[0] ?? '') !== '');
