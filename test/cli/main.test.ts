@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Interrupted } from '../../src/errors.ts';
+import { makeCa } from '../helpers/tls.ts';
 import { quoin } from './world.ts';
 
 const newFolder = () => mkdtempSync(join(tmpdir(), 'quoin-cli-'));
@@ -250,10 +251,27 @@ describe('run', () => {
     const { code, stderr } = await quoin(TO_THE_CA, { cwd, env: WITH_EXEC });
     expect([code, stderr]).toEqual([6, expect.stringContaining('example.com')]);
     expect(stderr).not.toContain('bug');
-    // Without its key a certificate is of no use, whatever it says.
-    rmSync(join(cwd, '.quoin/certificates/example.com.key'));
-    const again = await quoin([...TO_THE_CA, '--server', 'https://127.0.0.1:1/'], { cwd, env: WITH_EXEC });
-    expect(again).toMatchObject({ code: 3, stderr: expect.stringContaining('connection refused') });
+  });
+
+  it('finds nothing due for a fresh certificate that lego wrote, without asking the CA, unless its key is gone', async () => {
+    const ca = makeCa();
+    const { key, cert } = ca.issue('DNS:example.com');
+    ca.remove();
+    const cwd = newFolder();
+    const file = (extension: string) => join(cwd, `.lego/certificates/example.com${extension}`);
+    mkdirSync(join(cwd, '.lego/certificates'), { recursive: true });
+    writeFileSync(file('.crt'), cert + ca.cert);
+    writeFileSync(file('.issuer.crt'), ca.cert);
+    writeFileSync(file('.key'), key);
+    writeFileSync(file('.json'), JSON.stringify({ domain: 'example.com', certUrl: 'https://ca.example/1' }));
+    const run = () => quoin([...TO_THE_CA, '--server', 'https://127.0.0.1:1/', '--json'], { cwd, env: WITH_EXEC });
+    const fresh = await run();
+    expect([fresh.code, JSON.parse(fresh.stdout)]).toMatchObject([
+      0,
+      { action: 'unchanged', certificate: { name: 'example.com', paths: { key: file('.key') } } },
+    ]);
+    rmSync(file('.key'));
+    expect(await run()).toMatchObject({ code: 3, stderr: expect.stringContaining('connection refused') });
   });
 });
 

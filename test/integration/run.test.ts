@@ -231,7 +231,7 @@ describeWith(['pebble', 'named', 'dig', 'openssl'], 'quoin run with Pebble and B
     const env = { ...process.env, ...bindEnv(lab), LEGO_CA_CERTIFICATES: lab.caFile };
     const lego = (...args: string[]) =>
       execFileSync('lego', args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-    expect(lego('--path', store, 'list')).toContain('Certificate Name: lego.example.test');
+    expect(lego('--path', store, 'list')).toContain('Domains: lego.example.test');
     const account = readFileSync(
       join(store, `accounts/127.0.0.1_${new URL(lab.directoryUrl).port}/lab@example.test/account.json`),
       'utf8',

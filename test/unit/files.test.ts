@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path';
 import { makeFolder, probeFolder, readIfThere, readJson, sweepFolder, writeFileAtomic } from '../../src/files.ts';
 import { bundle, newFolder, runChild } from '../helpers/child.ts';
+import { describeMounted } from '../helpers/mount.ts';
 
 let folder: string;
 const at = (name: string) => join(folder, name);
@@ -150,56 +151,38 @@ const isRoot = process.getuid?.() === 0;
   expect(readFileSync(at('unreadable/a'), 'utf8')).toBe('x');
 });
 
-/** A small file system of its own; needs root and the right to mount. */
-const mountable = (() => {
-  if (!isRoot) return false;
-  const place = newFolder();
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', place], { stdio: 'ignore' });
-    execFileSync('umount', [place]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(place, { recursive: true, force: true });
-  }
-})();
+describeMounted('on a file system of its own', () => {
+  const mounted = (options: string) => {
+    mkdirSync(at('fs'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', at('fs')]);
+  };
+  afterEach(() => execFileSync('umount', [at('fs')]));
 
-(mountable ? describe : describe.skip)(
-  `on a file system of its own${mountable ? '' : ' (needs root and mount)'}`,
-  () => {
-    const mounted = (options: string) => {
-      mkdirSync(at('fs'));
-      execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', at('fs')]);
-    };
-    afterEach(() => execFileSync('umount', [at('fs')]));
-
-    it('keeps the old file when the disk is full', async () => {
-      mounted('size=64k');
-      await writeFileAtomic(at('fs/a'), 'old');
-      await expect(writeFileAtomic(at('fs/a'), 'x'.repeat(200_000))).rejects.toMatchObject({
-        message: `cannot write ${at('fs/a')}: no space left on the device`,
-        hint: expect.stringContaining('room'),
-      });
-      expect(readFileSync(at('fs/a'), 'utf8')).toBe('old');
-      expect(readdirSync(at('fs'))).toEqual(['a']);
+  it('keeps the old file when the disk is full', async () => {
+    mounted('size=64k');
+    await writeFileAtomic(at('fs/a'), 'old');
+    await expect(writeFileAtomic(at('fs/a'), 'x'.repeat(200_000))).rejects.toMatchObject({
+      message: `cannot write ${at('fs/a')}: no space left on the device`,
+      hint: expect.stringContaining('room'),
     });
+    expect(readFileSync(at('fs/a'), 'utf8')).toBe('old');
+    expect(readdirSync(at('fs'))).toEqual(['a']);
+  });
 
-    it('finds out beforehand that a disk is full, or out of inodes', async () => {
-      mounted('size=32k');
-      await expect(probeFolder(at('fs'))).rejects.toThrow(`cannot write to ${at('fs')}: no space left on the device`);
-      execFileSync('mount', ['-o', 'remount,size=1m,nr_inodes=2', at('fs')]);
-      await makeFolder(at('fs/last'));
-      await expect(probeFolder(at('fs'))).rejects.toThrow('the file system has no free inodes');
-    });
+  it('finds out beforehand that a disk is full, or out of inodes', async () => {
+    mounted('size=32k');
+    await expect(probeFolder(at('fs'))).rejects.toThrow(`cannot write to ${at('fs')}: no space left on the device`);
+    execFileSync('mount', ['-o', 'remount,size=1m,nr_inodes=2', at('fs')]);
+    await makeFolder(at('fs/last'));
+    await expect(probeFolder(at('fs'))).rejects.toThrow('the file system has no free inodes');
+  });
 
-    it('says that a file system is read-only', async () => {
-      mounted('size=1m');
-      writeFileSync(at('fs/a'), 'old');
-      execFileSync('mount', ['-o', 'remount,ro', at('fs')]);
-      await expect(writeFileAtomic(at('fs/a'), 'new')).rejects.toThrow('the file system is read-only');
-      await expect(probeFolder(at('fs'))).rejects.toThrow('the file system is read-only');
-      expect(existsSync(at('fs/a'))).toBe(true);
-    });
-  },
-);
+  it('says that a file system is read-only', async () => {
+    mounted('size=1m');
+    writeFileSync(at('fs/a'), 'old');
+    execFileSync('mount', ['-o', 'remount,ro', at('fs')]);
+    await expect(writeFileAtomic(at('fs/a'), 'new')).rejects.toThrow('the file system is read-only');
+    await expect(probeFolder(at('fs'))).rejects.toThrow('the file system is read-only');
+    expect(existsSync(at('fs/a'))).toBe(true);
+  });
+});

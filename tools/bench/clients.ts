@@ -35,7 +35,7 @@ const said =
     execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
       .trim()
       .split('\n')[0] ?? '';
-const packaged = (name: string) => said('dpkg-query', '-W', '-f', '${Version}', name);
+const packaged = (name: string) => said('dpkg-query', '-W', '-f', '$' + '{Version}', name);
 const each = (flag: string, names: readonly string[]) => names.flatMap((name) => [flag, name]);
 const rfc2136 = ({ resolver, tsig }: BenchLab) => ({
   RFC2136_NAMESERVER: resolver,

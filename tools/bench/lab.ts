@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +40,11 @@ export async function startBenchLab(dns: Dns): Promise<BenchLab> {
   labs += 1;
   const host = (n: number) => `127.${64 + ((process.pid >> 8) % 128)}.${process.pid & 255}.${labs * 10 + n}`;
   const [address, caAddress, acmeAddress] = [host(1), host(2), host(3)];
+  // BIND listens on addresses that an interface has, so loopback gets two more while the bench runs.
+  const lend = (what: 'add' | 'del') => {
+    for (const one of [address, caAddress]) execFileSync('ip', ['address', what, `${one}/32`, 'dev', 'lo']);
+  };
+  lend('add');
   const folder = mkdtempSync(join(tmpdir(), 'quoin-bench-'));
   const zone = 'example.test';
   const served = { folder, address, caAddress, zone };
@@ -63,6 +69,7 @@ export async function startBenchLab(dns: Dns): Promise<BenchLab> {
     },
     async stop() {
       for (const part of [pebble, bind, pdns]) await part?.process.stop();
+      lend('del');
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore } from '../../../src/acme/storage.ts';
+import { tryLock } from '../../../src/lock.ts';
 import { bundle, newFolder, runChild } from '../../helpers/child.ts';
 import { belongTogether, newPair, stored } from '../../helpers/pairs.ts';
 
@@ -46,14 +48,14 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs `check` for the store that each kill leaves behind, in order; stops when the child survives. */
-async function killEverywhere(before: string, check: (root: string) => Promise<void>): Promise<number> {
+async function killEverywhere(before: string, check: (root: string) => Promise<void>, step = 1): Promise<number> {
   const killAt = async (n: number) => {
     const root = `${before}-${n}`;
     cpSync(before, root, { recursive: true });
     return { root, ...(await runChild(script, [root, join(folder, 'new.json'), String(n)])) };
   };
-  for (let n = 1; ; n += 4) {
-    for (const { root, signal, code, stderr } of await Promise.all([n, n + 1, n + 2, n + 3].map(killAt))) {
+  for (let n = 1; ; n += 4 * step) {
+    for (const { root, signal, code, stderr } of await Promise.all([0, 1, 2, 3].map((i) => killAt(n + i * step)))) {
       expect({ stderr, code }).toEqual({ stderr: '', code: signal === null ? 0 : null });
       await check(root);
       if (signal === null) return n;
@@ -82,6 +84,7 @@ it('shows all of the old or all of the new certificate, wherever its replacement
     await store.writeCertificate(fresh);
     expect(await store.readCertificate(name)).toEqual(fresh);
   });
+
   expect(points).toBeGreaterThan(25);
   // Once the new set counts, it always does.
   expect(seen.join(' ')).toMatch(/^old( old)+( new)+$/u);
@@ -92,13 +95,14 @@ it('shows all of the old or all of the new certificate, wherever its replacement
 it('shows nothing or the whole certificate when the first write was killed, and lists it', async () => {
   const before = join(folder, 'empty');
   await openStore(before).probe();
-  await killEverywhere(before, async (root) => {
+  const check = async (root: string) => {
     const store = openStore(root);
     const names = await store.listCertificates();
     const found = await store.readCertificate(name);
     expect([undefined, fresh]).toContainEqual(found);
     expect(names).toEqual(found ? [name] : []);
-  });
+  };
+  await killEverywhere(before, check, 3);
 }, 60_000);
 
 it('does not undo what lego wrote after a quoin was killed', async () => {
@@ -120,6 +124,31 @@ it('does not undo what lego wrote after a quoin was killed', async () => {
   await store.writeCertificate(fresh);
   expect((await store.readCertificate(name))?.keyPem).toBe(fresh.keyPem);
   expect(existsSync(intent)).toBe(false);
+});
+
+it('shows the new certificate also while another process is about to put its files in place', async () => {
+  const root = join(folder, 'half');
+  await openStore(root).writeCertificate(old);
+  const data = (pem: string) => Buffer.from(pem).toString('base64');
+  const files = [
+    { extension: '.key', data: data(fresh.keyPem ?? '') },
+    { extension: '.crt', data: data(fresh.certificatePem) },
+    { extension: '.issuer.crt', data: data(fresh.issuerPem) },
+    { extension: '.json', data: data(readFileSync(join(root, 'certificates/example.com.json'), 'utf8')) },
+  ];
+  const replaces = createHash('sha256').update(old.certificatePem).digest('hex');
+  writeFileSync(join(root, 'writes/example.com.json'), JSON.stringify({ version: 1, replaces, files }));
+  writeFileSync(join(root, 'certificates/example.com.key'), fresh.keyPem ?? '');
+  const lock = await tryLock(join(root, 'locks/write-example.com'));
+  const store = openStore(root);
+  expect(await store.readCertificate(name)).toMatchObject({
+    certificatePem: fresh.certificatePem,
+    keyPem: fresh.keyPem,
+  });
+  expect(text(root, 'example.com.crt')).toBe(old.certificatePem);
+  await lock?.release();
+  await store.readCertificate(name);
+  expect(text(root, 'example.com.crt')).toBe(fresh.certificatePem);
 });
 
 it('lets readers beside writers see whole pairs only', async () => {

@@ -47,13 +47,9 @@ describeLego(`lego${installed ? '' : ' (not installed)'}, given a store of quoin
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-  it('lists its certificates and accounts', () => {
-    const listed = lego('list', '--accounts');
-    expect(listed.match(/Certificate Name: .*|Email: .*|Server: .*/gu)).toEqual([
-      'Email: me@example.com',
-      'Server: 127.0.0.1:1',
-      'Email: me@example.com',
-      'Server: other.example',
+  // Not its accounts: `list --accounts` of Debian's build ends with `no such flag -email`, whatever the store.
+  it('lists its certificates', () => {
+    expect(lego('list').match(/Certificate Name: .*/gu)).toEqual([
       'Certificate Name: *.example.com',
       'Certificate Name: example.org',
     ]);

@@ -116,7 +116,7 @@ describe('changes', () => {
       apply: (zone, changes) => new Promise((resolve) => batches.push({ zone: zone.name, changes, done: resolve })),
     };
     const running = async (count: number) => {
-      while (batches.length < count) await sleep(1);
+      for (let n = 0; batches.length < count && n < 1000; n += 1) await sleep(1);
     };
     return { editor, batches, running };
   }
@@ -124,13 +124,9 @@ describe('changes', () => {
   it('are made zone by zone side by side, one at a time within a zone, and those that wait in one go', async () => {
     const { editor, batches, running } = slow('a.test', 'b.test');
     const session = await open(editor);
-    const all = [
-      session.add(values('1.a.test')),
-      session.add(values('1.b.test')),
-      session.add(values('2.a.test')),
-      session.add(values('3.a.test')),
-    ];
+    const all = [session.add(values('1.a.test')), session.add(values('1.b.test'))];
     await running(2);
+    all.push(session.add(values('2.a.test')), session.add(values('3.a.test')));
     await sleep(5);
     expect(batches.map(({ zone }) => zone).sort()).toEqual(['a.test', 'b.test']);
     for (const { done } of batches) done();
@@ -158,7 +154,7 @@ describe('changes', () => {
       session.remove(values('2.a.test')),
       session.add(values('3.a.test')),
     ]);
-    expect(order).toEqual(['+1 -0', '+1 -0', '+0 -1', '+1 -0']);
+    expect(order).toEqual(['+2 -0', '+0 -1', '+1 -0']);
   });
 
   it('of one zone go on when another one fails, and the failure is thrown', async () => {
@@ -263,7 +259,7 @@ describe('an abort', () => {
       { signal: abort.signal, retryDelayMs: 60_000 },
     );
     const adding = session.add(values('a.test'));
-    while (logged.length === 0) await sleep(1);
+    for (let n = 0; logged.length === 0 && n < 1000; n += 1) await sleep(1);
     abort.abort(new Error('Ctrl-C'));
     await expect(adding).rejects.toThrow();
     await expect(session.add(values('a.test'))).rejects.toThrow('Ctrl-C');
