@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StorageError } from './errors.ts';
 
@@ -52,7 +53,17 @@ export async function makeFolder(path: string): Promise<void> {
     if (first === undefined) return;
     for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
   } catch (error) {
-    throw storageError('make folder', path, error);
+    throw storageError('make folder', path, errorCode(error) === 'ENOENT' ? await whyNot(path, error) : error);
+  }
+}
+
+/** Node's recursive mkdir says ENOENT where a file system is read-only; a plain one says what is the matter. */
+async function whyNot(path: string, otherwise: unknown): Promise<unknown> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    return otherwise;
+  } catch (error) {
+    return errorCode(error) === 'ENOENT' && dirname(path) !== path ? whyNot(dirname(path), error) : error;
   }
 }
 
@@ -187,23 +198,23 @@ export async function probeFolder(path: string): Promise<void> {
   }
 }
 
-/** The text of a file, or undefined when there is none. */
+/**
+ * The text of a file, or undefined when there is none. Read synchronously, because with small files that costs a tenth, and
+ * without waiting for the other end of a named pipe.
+ */
 export async function readIfThere(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): Promise<string | undefined> {
+  let handle: number | undefined;
   try {
-    const found = await stat(path);
-    if (found.isFile() && found.size > MAX_BYTES) {
-      throw damaged(path, `it is larger than ${MAX_BYTES / 1024} KiB`);
-    }
+    handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const found = fstatSync(handle);
+    if (found.size > MAX_BYTES) throw damaged(path, `it is larger than ${MAX_BYTES / 1024} KiB`);
     if (!found.isFile() && !found.isDirectory()) throw damaged(path, 'it is not a regular file');
-    const handle = await open(path, 'r');
-    try {
-      return await handle.readFile(encoding);
-    } finally {
-      await handle.close();
-    }
+    return readFileSync(handle, encoding);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw storageError('read', path, error);
+  } finally {
+    if (handle !== undefined) closeSync(handle);
   }
 }
 

@@ -22,12 +22,21 @@ interface Metadata {
   readonly quoin?: { readonly version: number } & CertificateSettings;
 }
 
+/** Without keys: reading a thousand of them takes seconds. */
+export type ListedCertificate = Omit<StoredCertificate, 'keyPem'>;
+
+export interface CertificateList {
+  readonly certificates: readonly ListedCertificate[];
+  /** Certificates that cannot be read do not hide the others. */
+  readonly problems: readonly StorageError[];
+}
+
 export interface CertificateStore {
   paths(name: string): CertificatePaths;
   read(name: string): Promise<StoredCertificate | undefined>;
   write(certificate: StoredCertificate, files?: CertificateFiles): Promise<CertificatePaths>;
   list(): Promise<readonly string[]>;
-  readAll(): Promise<{ certificates: readonly StoredCertificate[]; problems: readonly StorageError[] }>;
+  readAll(): Promise<CertificateList>;
 }
 
 export function openCertificates(root: string, log: Log): CertificateStore {
@@ -57,14 +66,14 @@ export function openCertificates(root: string, log: Log): CertificateStore {
     }
   }
 
-  async function readFiles(name: string): Promise<Files | undefined> {
+  async function readFiles(name: string, withKey = true): Promise<Files | undefined> {
     const at = paths(name);
     const certificatePem = await readIfThere(at.certificate);
     if (certificatePem === undefined) return undefined;
     return {
       certificatePem,
       issuerPem: (await readIfThere(at.issuer)) ?? '',
-      keyPem: await readIfThere(at.key),
+      keyPem: withKey ? await readIfThere(at.key) : undefined,
       metadata: await readJson<Metadata>(at.metadata),
     };
   }
@@ -140,12 +149,16 @@ export function openCertificates(root: string, log: Log): CertificateStore {
     },
 
     async readAll() {
-      const certificates: StoredCertificate[] = [];
+      const certificates: ListedCertificate[] = [];
       const problems: StorageError[] = [];
+      const begun = await namesIn(intentFolder(root));
       for (const name of await list()) {
         try {
-          const stored = await read(name);
-          if (stored) certificates.push(stored);
+          const files = begun.includes(`${name}.json`) ? await read(name) : await readFiles(name, false);
+          if (!files) continue;
+          readLeaf(files.certificatePem, paths(name).certificate);
+          const { keyPem: _, ...stored } = 'name' in files ? files : toStored(name, files, paths(name).metadata);
+          certificates.push(stored);
         } catch (error) {
           if (!isAppError(error)) throw error;
           problems.push(error as StorageError);

@@ -1,11 +1,10 @@
 import { join, resolve } from 'node:path';
-import type { StorageError } from '../errors.ts';
 import { makeFolder, probeFolder, sweepFolder } from '../files.ts';
 import { acquireLock, type Lock } from '../lock.ts';
 import { type Log, silentLog } from '../log.ts';
 import { type AccountList, openAccounts } from './account-store.ts';
 import { intentFolder } from './certificate-set.ts';
-import { openCertificates } from './certificate-store.ts';
+import { type CertificateList, openCertificates } from './certificate-store.ts';
 import { openOrders } from './order-store.ts';
 import { hostFolder, lockName, shortHash } from './store-names.ts';
 import { permissionWarnings } from './store-permissions.ts';
@@ -103,8 +102,8 @@ export interface Store {
   writeCertificate(certificate: StoredCertificate, files?: CertificateFiles): Promise<CertificatePaths>;
   /** The names of all certificates as `readCertificate` takes them, sorted. */
   listCertificates(): Promise<readonly string[]>;
-  /** All certificates; those that cannot be read do not hide the others. */
-  readCertificates(): Promise<{ certificates: readonly StoredCertificate[]; problems: readonly StorageError[] }>;
+  /** All certificates, quickly: keys are neither read nor checked. What cannot be read does not hide the others. */
+  readCertificates(): Promise<CertificateList>;
   /** A damaged file is set aside, with a warning. */
   readPending(name: string): Promise<PendingOrder | undefined>;
   writePending(name: string, order: PendingOrder): Promise<void>;

