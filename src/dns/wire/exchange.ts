@@ -98,17 +98,20 @@ function overUdp(request: Buffer, server: Server, signal: AbortSignal): Promise<
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(server.address) ? 'udp6' : 'udp4');
     let timer: NodeJS.Timeout | undefined;
+    let settled = false;
     const settle = (act: () => void) => {
+      if (settled) return;
+      settled = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      socket.removeAllListeners();
-      socket.on('error', () => {});
+      // Not removeAllListeners: Node's own are among them, and without those a socket that is still binding never closes.
       socket.close();
       act();
     };
     const onAbort = () => settle(() => reject(signal.reason as Error));
     const fail = (error: NodeJS.ErrnoException) => settle(() => reject(networkError(error)));
     const send = (wait: number) => {
+      if (settled) return;
       socket.send(request, (error) => error && fail(error));
       timer = setTimeout(() => send(wait * 2), wait);
     };
@@ -118,8 +121,11 @@ function overUdp(request: Buffer, server: Server, signal: AbortSignal): Promise<
     socket.on('message', (bytes) => {
       if (answers(request, bytes)) settle(() => resolve(bytes));
     });
-    // A connected socket hears only this server, and is told when its port is closed.
-    socket.connect(server.port, server.address, () => send(FIRST_RESEND_MS));
+    // A connected socket hears only this server, and is told when its port is closed. Node hands the callback what went
+    // wrong, such as that there is no route to IPv6.
+    socket.connect(server.port, server.address, (error?: NodeJS.ErrnoException) =>
+      error ? fail(error) : send(FIRST_RESEND_MS),
+    );
   });
 }
 
