@@ -1,4 +1,5 @@
 import { AcmeError, ConfigError } from '../errors.ts';
+import { expectAddress } from './answer.ts';
 import { type AcmeConnection, type AcmeOptions, connectAcme, type Directory } from './client.ts';
 import { generateAccountKey, type KeyType } from './keys.ts';
 import type { Store } from './storage.ts';
@@ -51,7 +52,7 @@ export async function ensureAccount(
   );
   const { location } = response.headers;
   if (!location) throw new AcmeError('ACME_PROTOCOL', 'acme: the CA registered the account without telling its URL');
-  connection.accountUrl = new URL(location, directory.newAccount).href;
+  connection.accountUrl = expectAddress(location, directory.newAccount, 'the account');
   await store.saveAccount({ ...account, url: connection.accountUrl });
   options.log.info(response.status === 201 ? `registered account ${id}` : `account ${id} was registered before`);
   return connection;

@@ -12,6 +12,8 @@ export interface CertificateInfo {
   readonly serial: string;
 }
 
+/** A machine's clock may be a day behind (and is warned about); a certificate that begins later than this is a mistake. */
+const FUTURE_MS = 2 * 86_400_000;
 const BLOCK = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/gu;
 
 /** The certificates of a PEM text, whatever stands between them, leaf first and each followed by its issuer. */
@@ -71,6 +73,7 @@ export function checkChain(
   const wants = [...names].sort().join(' ');
   if (has !== wants) refuse(`names ${has || 'nothing'} instead of ${wants}`);
   if (new Date(leaf.validTo) <= now) refuse(`expired on ${leaf.validTo}`);
+  if (new Date(leaf.validFrom).getTime() > now.getTime() + FUTURE_MS) refuse(`is not valid before ${leaf.validFrom}`);
   chain.slice(0, -1).forEach((certificate, index) => {
     const issuer = chain[index + 1];
     if (issuer && !certificate.verify(issuer.publicKey)) refuse('has a chain whose signatures do not hold');

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
-import { AcmeError, ConfigError } from '../errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AcmeError, ConfigError, isAppError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { checkChain, leadsTo, parseChain, toPem } from './certificate.ts';
-import { type AcmeConnection, type AcmeResponse, expectObject } from './client.ts';
+import { expectAddress, expectObject } from './answer.ts';
+import { checkChain, toPem } from './certificate.ts';
+import type { AcmeConnection } from './client.ts';
 import { createCsr } from './csr.ts';
+import { downloadChain } from './download.ts';
 import { generateCertificateKey, type KeyType } from './keys.ts';
 import { challengeName } from './names.ts';
+import { type Authorization, type Order, readAuthorization, readOrder } from './order.ts';
 import type { Challenge, Dns01 } from './ports.ts';
-import { isProblem, type Problem, problemError } from './problem.ts';
+import { problemError } from './problem.ts';
 import type { CertificateSettings, PendingOrder, Store, StoredCertificate } from './storage.ts';
 
 export interface IssueRequest {
@@ -28,25 +32,12 @@ export interface IssueContext {
   readonly signal: AbortSignal;
 }
 
-type OrderStatus = 'pending' | 'ready' | 'processing' | 'valid' | 'invalid';
-
-/** RFC 8555 section 7.1.3. */
-interface Order {
-  readonly url: string;
-  readonly status: OrderStatus;
-  readonly authorizations: readonly string[];
-  readonly finalize: string;
-  readonly certificate?: string;
-  readonly error?: Problem;
-}
-
-/** RFC 8555 section 7.1.4. */
-interface Authorization {
-  readonly url: string;
-  readonly name: string;
-  readonly status: string;
-  readonly challenges: readonly { type?: string; url?: string; token?: string; status?: string; error?: Problem }[];
-}
+/** Every so many looks at an order that stays pending, its authorizations are read too: some CAs never tell the order. */
+const LOOKS_BETWEEN_AUTHORIZATIONS = 4;
+/** A CA may take a moment to see that an order is ready, or take it back to `ready` when issuing failed. */
+const FINALIZE_TRIES = 5;
+const ACCEPTED_TRIES = 2;
+const FIRST_PAUSE_MS = 250;
 
 /**
  * Obtains a certificate, or goes on with the order that an earlier run had to leave. The caller stores it, and only then
@@ -59,7 +50,13 @@ export async function issueCertificate(request: IssueRequest, context: IssueCont
   if (resumed) log.info(`resuming the order of an earlier run, which is ${first.status}`);
   const ready = first.status === 'pending' ? await authorize(first, request, context) : first;
   const valid = await finalize(ready, keyPem, request, context);
-  return download(valid, keyPem, request, context);
+  try {
+    return await download(valid, keyPem, request, context);
+  } catch (error) {
+    // A certificate that is refused today is refused tomorrow: the next run orders another one.
+    if (isAppError(error) && error.code === 'ACME_CERTIFICATE') await context.store.removePending(request.name);
+    throw error;
+  }
 }
 
 /** What the certificate is asked to be; an order for anything else is not taken up again. */
@@ -85,7 +82,7 @@ async function begin(request: IssueRequest, { acme, store, log }: IssueContext) 
   );
   const { location } = response.headers;
   if (!location) throw new AcmeError('ACME_PROTOCOL', 'acme: the CA created an order without telling its URL');
-  const url = new URL(location, acme.directory.newOrder).href;
+  const url = expectAddress(location, acme.directory.newOrder, 'the order');
   const order = readOrder(response, url);
   // On disk before anything is published: a run that dies from here on is resumed, with the same key.
   const keyPem = await generateCertificateKey(request.settings.keyType as KeyType);
@@ -112,7 +109,7 @@ async function resume(request: IssueRequest, { acme, store, log }: IssueContext)
       );
       if (order.status !== 'invalid') return { order, keyPem: pending.keyPem };
     } catch (error) {
-      if (!(error instanceof AcmeError) || /UNAVAILABLE|RATE_LIMITED/u.test(error.code)) throw error;
+      if (!isGone(error)) throw error;
       log.debug(`the order of an earlier run is gone: ${error.message}`);
     }
   }
@@ -120,12 +117,30 @@ async function resume(request: IssueRequest, { acme, store, log }: IssueContext)
   return undefined;
 }
 
+/**
+ * Whether the CA said that there is no such order, for this account. Anything else, an outage above all, keeps the order and its
+ * key: the certificate may have been issued already.
+ */
+function isGone(error: unknown): error is AcmeError {
+  if (!(error instanceof AcmeError)) return false;
+  const { status } = error.facts;
+  return (
+    (status === 404 || status === 410 || /^ACME_(?:MALFORMED|UNAUTHORIZED)$/u.test(error.code)) &&
+    error.code !== 'ACME_ACCOUNT_DOES_NOT_EXIST'
+  );
+}
+
 /** Has every pending authorization validated; ends with the order ready to be finalized. */
 async function authorize(order: Order, request: IssueRequest, context: IssueContext): Promise<Order> {
-  const { acme, dns } = context;
+  const { acme, dns, store } = context;
   const all = await Promise.all(order.authorizations.map((url) => readAuthorization(url, acme)));
+  const unusable = all.find(({ status }) => status !== 'valid' && status !== 'pending');
+  if (unusable) {
+    await store.removePending(request.name); // Or every later run would end here.
+    return failed(order, context);
+  }
   const challenges = await Promise.all(
-    all.filter(({ status }) => status !== 'valid').map((authorization) => toChallenge(authorization, acme)),
+    all.filter(({ status }) => status === 'pending').map((authorization) => toChallenge(authorization, acme)),
   );
   const batches = dns.oneValueAtATime ? challenges.map((challenge) => [challenge]) : [challenges];
   let current = order;
@@ -138,26 +153,22 @@ async function authorize(order: Order, request: IssueRequest, context: IssueCont
 
 type Answerable = Challenge & { readonly url: string; readonly authorization: string };
 
-async function toChallenge(
-  { name, url, status, challenges }: Authorization,
-  acme: AcmeConnection,
-): Promise<Answerable> {
-  if (status !== 'pending')
-    throw new AcmeError('ACME_AUTHORIZATION', `acme: the authorization of ${name} is ${status}`, { hint: 'run again' });
-  const offered = challenges.find(({ type }) => type === 'dns-01');
-  if (!offered?.url || !offered.token) {
-    const types = challenges.map(({ type }) => type).join(', ') || 'none';
-    throw new AcmeError('ACME_NO_DNS01', `acme: the CA offers no dns-01 challenge for ${name} (it offers ${types})`);
+async function toChallenge({ name, url, dns01, offered }: Authorization, acme: AcmeConnection): Promise<Answerable> {
+  if (!dns01) {
+    throw new AcmeError(
+      'ACME_NO_DNS01',
+      `acme: the CA offers no dns-01 challenge for ${name} (it offers ${offered.join(', ') || 'none'})`,
+    );
   }
-  const keyAuthorization = await acme.keyAuthorization(offered.token);
+  const keyAuthorization = await acme.keyAuthorization(dns01.token);
   return {
-    url: offered.url,
+    url: dns01.url,
     authorization: url,
     identifier: name,
     fqdn: challengeName(name),
     value: createHash('sha256').update(keyAuthorization).digest('base64url'),
     domain: name.replace(/^\*\./u, ''),
-    token: offered.token,
+    token: dns01.token,
     keyAuthorization,
   };
 }
@@ -172,7 +183,10 @@ async function answer(
   const { acme, log, dns } = context;
   log.waiting('the CA is validating');
   await Promise.all(
-    batch.map(({ url, identifier }) => acme.post(url, {}, { doing: `answer the challenge of ${identifier}` })),
+    batch.map(({ url, identifier }) =>
+      // A challenge that was answered already, in a request whose answer was lost, is malformed to some CAs. The order tells.
+      acme.post(url, {}, { doing: `answer the challenge of ${identifier}`, tolerate: ['malformed'] }),
+    ),
   );
   // The order follows its authorizations, so one request tells of all of them.
   if (!dns.oneValueAtATime) {
@@ -184,7 +198,7 @@ async function answer(
       deadline: performance.now() + request.timeoutMs,
       done: (response) => {
         const { status } = expectObject(response, authorization);
-        if (status === 'invalid') return failed(order, context);
+        if (status !== 'valid' && status !== 'pending' && status !== 'processing') return failed(order, context);
         return status === 'valid' ? true : undefined;
       },
     });
@@ -201,47 +215,62 @@ async function waitForOrder(
   done: (order: Order) => boolean,
 ): Promise<Order> {
   let looks = 0;
-  const found = await context.acme.poll<Order | Promise<never>>(order.url, {
+  return context.acme.poll(order.url, {
     doing,
     deadline: performance.now() + timeoutMs,
-    done: (response) => {
+    done: async (response) => {
       const now = readOrder(response, order.url);
       looks += 1;
       if (now.status === 'invalid') return failed(now, context);
+      if (now.status === 'pending' && looks % LOOKS_BETWEEN_AUTHORIZATIONS === 0) {
+        const all = await Promise.all(now.authorizations.map((url) => readAuthorization(url, context.acme)));
+        if (all.some(({ status }) => status === 'invalid')) return failed(now, context);
+      }
       return done(now) ? now : undefined;
     },
   });
-  context.log.debug(`acme: order ${order.url} looked at ${looks} times`);
-  return found;
 }
 
-/** The CA's verdict on an order that failed: its own error, or those of its challenges. */
-async function failed(order: Order, { acme }: IssueContext): Promise<never> {
-  if (order.error) throw problemError(order.error, 'obtain the certificate');
-  const authorizations = await Promise.all(order.authorizations.map((url) => readAuthorization(url, acme)));
-  const subproblems = authorizations.flatMap(({ name, status, challenges }) => {
-    const error = challenges.find((challenge) => isProblem(challenge.error))?.error;
+/** The CA's verdict on an order that failed: its own error, and those of its challenges. */
+async function failed(order: Order, { acme, signal }: IssueContext): Promise<never> {
+  const doing = 'obtain the certificate';
+  if (order.error && order.error.subproblems.length > 0) throw problemError(order.error, doing);
+  const authorizations = await Promise.all(order.authorizations.map((url) => readAuthorization(url, acme))).catch(
+    (error: unknown) => {
+      signal.throwIfAborted();
+      if (order.error) return [];
+      throw error;
+    },
+  );
+  const subproblems = authorizations.flatMap(({ name, status, error }) => {
     if (status === 'valid' || (status === 'pending' && !error)) return [];
-    return [{ identifier: { value: name }, ...(error ?? { detail: `the authorization is ${status}` }) }];
+    return [
+      {
+        identifier: name,
+        kind: error?.kind || 'unauthorized',
+        detail: error?.detail || `the authorization is ${status}`,
+      },
+    ];
   });
-  const [only] = subproblems;
   throw problemError(
     {
-      type: only?.type ?? 'urn:ietf:params:acme:error:unauthorized',
-      detail: 'the CA could not validate every name',
+      kind: subproblems[0]?.kind ?? order.error?.kind ?? 'unauthorized',
+      detail: order.error?.detail || 'the CA could not validate every name',
       subproblems,
     },
-    'obtain the certificate',
+    doing,
   );
 }
 
 async function finalize(order: Order, keyPem: string, request: IssueRequest, context: IssueContext): Promise<Order> {
-  const { acme, log } = context;
+  const { acme, log, signal } = context;
   const { names, mustStaple } = request.settings;
-  const isDone = ({ status }: Order) => status === 'valid';
-  let current = order;
-  // Twice, because some CAs take an order back to `ready` after a failed finalization.
-  for (let round = 0; current.status === 'ready' && round < 2; round += 1) {
+  const wait = (doing: string, done: (order: Order) => boolean) => waitForOrder(order, request, context, doing, done);
+  const isSettled = ({ status }: Order) => status === 'ready' || status === 'valid';
+
+  let current = order.status === 'processing' ? await wait('issue the certificate', isSettled) : order;
+  let accepted = 0;
+  for (let tries = 1; current.status === 'ready' && tries <= FINALIZE_TRIES && accepted < ACCEPTED_TRIES; tries += 1) {
     log.waiting('the CA is issuing');
     const csr = await createCsr(names, keyPem, { mustStaple, commonName: request.commonName });
     const response = await acme.post(
@@ -249,52 +278,30 @@ async function finalize(order: Order, keyPem: string, request: IssueRequest, con
       { csr: csr.toString('base64url') },
       { doing: 'finalize the order', tolerate: ['orderNotReady'] },
     );
-    current =
-      response.status < 400
-        ? readOrder(response, order.url)
-        : await waitForOrder(current, request, context, 'finalize the order', ({ status }) => status !== 'processing');
-    if (current.status === 'processing') {
-      current = await waitForOrder(
-        current,
-        request,
-        context,
-        'issue the certificate',
-        ({ status }) => status !== 'processing',
-      );
+    if (response.status < 400) {
+      accepted += 1;
+      current = readOrder(response, order.url);
+    } else {
+      // Not ready, or done already by a request whose answer was lost: the order tells.
+      if (tries > 1) await sleep(FIRST_PAUSE_MS * tries, undefined, { signal });
+      current = await wait('finalize the order', isSettled);
     }
+    if (current.status === 'processing') current = await wait('issue the certificate', isSettled);
   }
   if (current.status === 'invalid') return failed(current, context);
-  return isDone(current) ? current : waitForOrder(current, request, context, 'issue the certificate', isDone);
+  return current.status === 'valid' ? current : wait('issue the certificate', ({ status }) => status === 'valid');
 }
 
 async function download(
   order: Order,
   keyPem: string,
   request: IssueRequest,
-  { acme, log }: IssueContext,
+  context: IssueContext,
 ): Promise<StoredCertificate> {
   const { names, preferredChain, bundle } = request.settings;
   if (!order.certificate) throw new AcmeError('ACME_PROTOCOL', 'acme: the order is valid but names no certificate');
-  const url = order.certificate;
-  const read = (from: string) =>
-    acme.poll(from, {
-      doing: 'download the certificate',
-      deadline: performance.now() + request.timeoutMs,
-      done: (response) => (response.status === 200 ? response : undefined),
-    });
-  const main = await read(url);
-  let chain = parseChain(main.text);
-  if (preferredChain) {
-    const alternates = [...(main.headers.link ?? '').matchAll(/<([^>]+)>\s*;[^,]*rel="?alternate"?/gu)].map(
-      ([, to]) => new URL(to ?? '', url).href,
-    );
-    const chains = [chain];
-    for (const alternate of alternates) chains.push(parseChain((await read(alternate)).text));
-    const shortest = [...chains].sort((a, b) => a.length - b.length)[0];
-    const wanted = preferredChain === 'shortest' ? shortest : chains.find((other) => leadsTo(other, preferredChain));
-    if (!wanted) log.warn(`no chain leads to ${preferredChain}; the CA's default is used`);
-    chain = wanted ?? chain;
-  }
+  const { certificate: url } = order;
+  const chain = await downloadChain(url, { preferredChain, timeoutMs: request.timeoutMs }, context);
   checkChain(chain, keyPem, names, new Date());
   const [leaf, ...issuers] = chain;
   return {
@@ -305,42 +312,4 @@ async function download(
     url,
     settings: request.settings,
   };
-}
-
-const STATUSES: readonly string[] = ['pending', 'ready', 'processing', 'valid', 'invalid'] satisfies OrderStatus[];
-
-function readOrder(response: AcmeResponse, url: string): Order {
-  const body = expectObject(response, url);
-  const { status, authorizations, finalize: finalizeUrl } = body;
-  if (
-    typeof status !== 'string' ||
-    !STATUSES.includes(status) ||
-    !Array.isArray(authorizations) ||
-    typeof finalizeUrl !== 'string'
-  ) {
-    throw new AcmeError('ACME_PROTOCOL', `acme: ${url} is no order: status, authorizations or finalize is missing`);
-  }
-  const absolute = (address: unknown) => new URL(String(address), url).href;
-  return {
-    url,
-    status: status as OrderStatus,
-    authorizations: authorizations.map(absolute),
-    finalize: absolute(finalizeUrl),
-    ...(typeof body.certificate === 'string' ? { certificate: absolute(body.certificate) } : {}),
-    ...(isProblem(body.error) ? { error: body.error } : {}),
-  };
-}
-
-async function readAuthorization(url: string, acme: AcmeConnection): Promise<Authorization> {
-  const body = expectObject(await acme.post(url, null, { doing: 'read an authorization' }), url);
-  const { identifier, status, challenges, wildcard } = body as {
-    identifier?: { value?: string };
-    status?: string;
-    challenges?: Authorization['challenges'];
-    wildcard?: boolean;
-  };
-  if (!identifier?.value || !status || !Array.isArray(challenges)) {
-    throw new AcmeError('ACME_PROTOCOL', `acme: ${url} is no authorization`);
-  }
-  return { url, name: wildcard ? `*.${identifier.value}` : identifier.value, status, challenges };
 }

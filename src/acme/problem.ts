@@ -1,22 +1,51 @@
 import { AcmeError } from '../errors.ts';
 import { plainText } from '../plain-text.ts';
 
-/** A problem document (RFC 9457, RFC 8555 section 6.7), of which every part may be missing. */
+/** A problem document (RFC 9457, RFC 8555 section 6.7), of which every part may be missing; its texts fit for a terminal. */
 export interface Problem {
-  readonly type?: string;
-  readonly detail?: string;
-  readonly status?: number;
-  readonly subproblems?: readonly (Problem & { readonly identifier?: { readonly value?: string } })[];
+  /** `rateLimited` of `urn:ietf:params:acme:error:rateLimited`; other URIs as they are; empty where there is none. */
+  readonly kind: string;
+  readonly detail: string;
+  readonly subproblems: readonly Subproblem[];
+}
+interface Subproblem {
+  readonly identifier: string | undefined;
+  readonly kind: string;
+  readonly detail: string;
 }
 
 const PREFIX = 'urn:ietf:params:acme:error:';
+const MOST_SUBPROBLEMS = 100;
+/** Room for the address in the detail of a paused account, which carries a token. */
+const LONGEST_DETAIL = 2_000;
 
-export const isProblem = (value: unknown): value is Problem =>
-  typeof value === 'object' && value !== null && ('type' in value || 'detail' in value || 'subproblems' in value);
+type Json = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const kindOf = ({ type }: Json): string =>
+  typeof type === 'string' ? plainText(type.startsWith(PREFIX) ? type.slice(PREFIX.length) : type, 100) : '';
+const detailOf = ({ detail }: Json): string => (typeof detail === 'string' ? plainText(detail, LONGEST_DETAIL) : '');
 
-/** `rateLimited` of `urn:ietf:params:acme:error:rateLimited`; other URIs as they are. */
-export const problemKind = ({ type = '' }: Problem): string =>
-  type.startsWith(PREFIX) ? type.slice(PREFIX.length) : type;
+/** The problem document that a CA sent; undefined where it is none. What has the wrong type counts as missing. */
+export function readProblem(value: unknown): Problem | undefined {
+  if (!isObject(value) || !('type' in value || 'detail' in value || 'subproblems' in value)) return undefined;
+  const list: readonly unknown[] = Array.isArray(value.subproblems) ? value.subproblems : [];
+  const subproblems = list
+    .slice(0, MOST_SUBPROBLEMS)
+    .filter(isObject)
+    .map((sub) => ({
+      identifier:
+        isObject(sub.identifier) && typeof sub.identifier.value === 'string'
+          ? plainText(sub.identifier.value, 260)
+          : undefined,
+      kind: kindOf(sub),
+      detail: detailOf(sub),
+    }));
+  return { kind: kindOf(value), detail: detailOf(value), subproblems };
+}
+
+/** Let's Encrypt stops accounts that fail all the time, until their owner follows a link: trying again is of no use. */
+export const isPaused = ({ kind, detail }: Problem): boolean => kind === 'rateLimited' && /\/unpause\b/u.test(detail);
 
 const hints: Readonly<Record<string, string>> = {
   rateLimited: 'run again when the limit allows; renewals and --server letsencrypt-staging have other limits',
@@ -28,25 +57,23 @@ const hints: Readonly<Record<string, string>> = {
   accountDoesNotExist: 'the CA does not know the stored account; move its folder under accounts/ away to register anew',
   invalidContact: 'pass another address with --email',
   unsupportedContact: 'pass another address with --email',
-  userActionRequired: 'read the address in the message, agree there, and run again',
   rejectedIdentifier: 'this CA does not issue for that name; leave it out or use another CA',
   badCSR: 'try another --key-type',
 };
 
+function hintFor(problem: Problem, facts: Json): string | undefined {
+  if (isPaused(problem)) return 'open the address in the message, unpause the account there, and run again';
+  if (problem.kind !== 'userActionRequired') return hints[problem.kind];
+  const { termsOfService } = facts;
+  return `read ${typeof termsOfService === 'string' ? termsOfService : 'the address in the message'}, agree there, and run again`;
+}
+
 /** What the CA said, with every subproblem, as one error. `doing` says what was asked: `create the order`. */
-export function problemError(
-  problem: Problem,
-  doing: string,
-  facts: Readonly<Record<string, unknown>> = {},
-): AcmeError {
-  const kind = problemKind(problem) || 'unknown';
-  const subproblems = (problem.subproblems ?? []).slice(0, 100).map((sub) => ({
-    identifier: sub.identifier?.value,
-    type: problemKind(sub),
-    detail: plainText(sub.detail ?? ''),
-  }));
+export function problemError(problem: Problem, doing: string, facts: Json = {}): AcmeError {
+  const kind = problem.kind || 'unknown';
+  const subproblems = problem.subproblems.map(({ identifier, kind: type, detail }) => ({ identifier, type, detail }));
   const parts = [
-    `acme: could not ${doing}: ${plainText(problem.detail ?? 'the CA gave no reason')} (${kind})`,
+    `acme: could not ${doing}: ${problem.detail || 'the CA gave no reason'} (${kind})`,
     ...subproblems.map(({ identifier, type, detail }) => `${identifier ?? 'order'}: ${detail} (${type})`),
   ];
   const code = kind
@@ -54,7 +81,7 @@ export function problemError(
     .replace(/([a-z])([A-Z])/gu, '$1_$2')
     .toUpperCase();
   return new AcmeError(`ACME_${code}`, parts.join('; '), {
-    hint: hints[kind],
+    hint: hintFor(problem, facts),
     facts: { ...facts, ...(subproblems.length > 0 ? { subproblems } : {}) },
   });
 }

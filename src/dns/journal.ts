@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAppError } from '../errors.ts';
-import { makeFolder, readJson, writeFileAtomic } from '../files.ts';
+import { makeFolder, readIfThere, writeFileAtomic } from '../files.ts';
 import { type Lock, tryLock } from '../lock.ts';
 import type { Log } from '../log.ts';
 import type { TxtValue } from './session.ts';
@@ -70,35 +70,70 @@ export async function openJournal(folder: string): Promise<Journal> {
   return fileOf(path, lock, []);
 }
 
-/** The journals of runs that are dead; those of living ones are left alone. */
+/**
+ * The journals of runs that are dead; those of living ones are left alone. A value that a living run has taken over (it
+ * resumed the order of the dead one) is that run's to remove, and forgotten here.
+ */
 export async function findLeftovers(folder: string, log: Log): Promise<readonly Leftovers[]> {
   const files = await readdir(folder).catch(() => []);
   // A run that died before it wrote anything leaves the lock alone behind.
   const names = new Set(files.flatMap((file) => /^.*\.json(?=$|\.lock$)/u.exec(file) ?? []));
-  const found: Leftovers[] = [];
+  const dead: { journal: Journal; entries: readonly JournalEntry[] }[] = [];
+  const living: JournalEntry[] = [];
   for (const name of [...names].sort()) {
     const path = join(folder, name);
     const lock = await tryLock(`${path}.lock`);
-    if (!lock) continue;
-    const file = await readJournal(path, log);
-    if (file) found.push({ ...fileOf(path, lock, file.entries), entries: file.entries });
+    if (!lock) {
+      living.push(...((await readIfThere(path).then(parse, () => undefined)) ?? []));
+      continue;
+    }
+    const entries = await readJournal(path, log);
+    if (entries) dead.push({ journal: fileOf(path, lock, entries), entries });
     else await lock.release();
   }
-  return found;
+  return Promise.all(
+    dead.map(async ({ journal, entries }) => {
+      const taken = entries.filter((entry) => living.some((other) => same(entry, other)));
+      if (taken.length > 0) await journal.remove(taken);
+      return { ...journal, entries: entries.filter((entry) => !taken.includes(entry)) };
+    }),
+  );
 }
 
-async function readJournal(path: string, log: Log): Promise<JournalFile | undefined> {
+/** The entries of a journal that nobody writes to; a file that makes no sense must not keep the run from its work. */
+async function readJournal(path: string, log: Log): Promise<readonly JournalEntry[] | undefined> {
   try {
-    const file = await readJson<JournalFile>(path);
-    if (file && file.version > VERSION) {
-      log.warn(`${path} was written by a newer quoin and is left alone`);
-      return undefined;
-    }
-    return file && Array.isArray(file.entries) ? file : undefined;
+    const text = await readIfThere(path);
+    if (text === undefined) return undefined;
+    const entries = parse(text);
+    if (entries) return entries;
+    if (entries === null) log.warn(`${path} was written by a newer quoin and is left alone`);
+    else await setAside(path, log);
   } catch (error) {
     if (!isAppError(error)) throw error;
-    log.warn(`${error.message}; it is kept as ${path}.damaged, and TXT records it names may be left in DNS`);
-    await rename(path, `${path}.damaged`);
+    log.warn(`${error.message}; TXT records it names may be left in DNS`);
+  }
+  return undefined;
+}
+
+async function setAside(path: string, log: Log): Promise<void> {
+  const kept = await rename(path, `${path}.damaged`).then(
+    () => `it is kept as ${path}.damaged`,
+    (error: NodeJS.ErrnoException) => `it cannot be renamed (${error.code})`,
+  );
+  log.warn(`the journal ${path} is damaged: ${kept}, and TXT records it names may be left in DNS`);
+}
+
+/** `null`: of a later format; undefined: damaged. */
+function parse(text: string | undefined): readonly JournalEntry[] | null | undefined {
+  try {
+    const { version, entries } = JSON.parse(text ?? '') as Partial<JournalFile>;
+    if (typeof version === 'number' && version > VERSION) return null;
+    return Array.isArray(entries) && entries.every(isEntry) ? entries : undefined;
+  } catch {
     return undefined;
   }
 }
+
+const isEntry = (entry: Partial<JournalEntry> | null): entry is JournalEntry =>
+  [entry?.provider, entry?.fqdn, entry?.value].every((field) => typeof field === 'string');

@@ -1,19 +1,13 @@
 import { PropagationError } from '../errors.ts';
-import { limiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
-import { createResolvers, type ResolverOptions, type Resolvers, reason, recordsOf } from './resolvers.ts';
-import { addressOf, exchange, type Message, nameOf, query, type Server } from './wire/index.ts';
+import { createNameServers, isWithin, type NameServer, type NameServersOptions } from './name-servers.ts';
+import { createResolvers, type ResolverOptions, type Resolvers, recordsOf } from './resolvers.ts';
+import { type Message, nameOf } from './wire/index.ts';
 
-export interface LookupOptions extends ResolverOptions {
+export type { NameServer } from './name-servers.ts';
+
+export interface LookupOptions extends ResolverOptions, NameServersOptions {
   readonly log: Log;
-  /** Where authoritative servers listen. Anything but 53 is for laboratories. */
-  readonly authoritativePort?: number;
-}
-
-/** An address of a server that is authoritative for a zone. */
-export interface NameServer {
-  readonly name: string;
-  readonly address: string;
 }
 
 /** Where a TXT record must be written so that a CA finds it. */
@@ -36,109 +30,66 @@ export interface Lookup {
 }
 
 const MAX_HOPS = 16;
-const QUESTIONS_SIDE_BY_SIDE = 64;
 
-const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`);
 const parentOf = (name: string): string => name.slice(name.indexOf('.') + 1);
+const cnameAt = (answer: Message, name: string): string | undefined => {
+  const record = recordsOf(answer, 'CNAME').find((cname) => cname.name === name);
+  return record && nameOf(record);
+};
 
+/** Looks names up for one run; what it has learned it does not ask again. */
 export function createLookup(options: LookupOptions): Lookup {
-  const { log, timeoutMs, authoritativePort = 53 } = options;
+  const { log } = options;
   const resolvers = createResolvers(options);
-  const limit = limiter(QUESTIONS_SIDE_BY_SIDE);
+  const servers = createNameServers(resolvers, options);
   const cuts = new Map<string, Promise<string>>();
-  const servers = new Map<string, Promise<readonly NameServer[]>>();
-  let warned = false;
-
-  const remember = <T>(cache: Map<string, Promise<T>>, key: string, find: () => Promise<T>): Promise<T> => {
-    const known = cache.get(key);
-    if (known) return known;
-    const found = find();
-    cache.set(key, found);
-    found.catch(() => cache.delete(key)); // A failure is not an answer.
-    return found;
-  };
-
-  const askServer: Lookup['askServer'] = (server, name, type, signal, limitMs = timeoutMs) => {
-    const to: Server = { address: server.address, port: authoritativePort, protocol: 'udp' };
-    return limit(() => exchange(query(name, type, false), to, { timeoutMs: limitMs, signal }));
-  };
+  const doubted = new Set<string>();
 
   /** The zone that holds a name, from the SOA record that comes with every answer (RFC 2308 section 3). */
-  const zoneCut = (name: string, signal: AbortSignal): Promise<string> =>
-    remember(cuts, name, async () => {
-      for (let at = name; at.includes('.') || at === name; at = parentOf(at)) {
-        const answer = await resolvers.ask(at, 'SOA', signal);
-        // A name that is a CNAME brings the SOA of another zone along: only one above the name itself counts.
-        const soa = [...answer.answers, ...answer.authorities].find(
-          (record) => record.type === 'SOA' && record.name !== '' && isWithin(at, record.name),
-        );
-        if (soa) return soa.name;
-        if (!at.includes('.')) break;
-      }
-      throw new PropagationError(
-        `no zone holds ${name}: the resolvers know no SOA record for it`,
-        {
-          hint: 'check the spelling and that the domain is delegated; for a private zone name its resolver with --dns.resolvers',
-        },
-        'DNS_LOOKUP',
-      );
-    });
-
-  async function addresses(host: string, signal: AbortSignal): Promise<string[]> {
-    const answers = await Promise.all(
-      ['A', 'AAAA'].map(async (type) => recordsOf(await resolvers.ask(host, type, signal), type)),
-    );
-    return answers.flat().map(addressOf);
+  function zoneCut(name: string, signal: AbortSignal): Promise<string> {
+    const known = cuts.get(name);
+    if (known) return known;
+    const found = searchCut(name, signal);
+    cuts.set(name, found);
+    found.catch(() => cuts.delete(name)); // A failure is not an answer.
+    return found;
   }
 
-  const nameServers: Lookup['nameServers'] = (zone, signal) =>
-    remember(servers, zone, async () => {
-      const names = recordsOf(await resolvers.ask(zone, 'NS', signal), 'NS').map(nameOf);
-      const found = await Promise.all(
-        names.map(async (name) => {
-          try {
-            return (await addresses(name, signal)).map((address) => ({ name, address }));
-          } catch (error) {
-            signal.throwIfAborted();
-            log.warn(`${zone}: the address of name server ${name} was not found: ${(error as Error).message}`);
-            return [];
-          }
-        }),
-      );
-      const all = found.flat();
-      if (all.length > 0) return all;
-      throw new PropagationError(`no name server of ${zone} has an address`, {}, 'DNS_LOOKUP');
-    });
-
-  /** The answer of the first authoritative server that gives one, else of the resolvers, which is told once. */
-  async function askZone(zone: string, name: string, signal: AbortSignal): Promise<Message> {
-    const said: string[] = [];
-    for (const server of await nameServers(zone, signal)) {
-      try {
-        const answer = await askServer(server, name, 'CNAME', signal);
-        if (answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN') return answer;
-        said.push(`${server.name} answered ${answer.rcode}`);
-      } catch (error) {
-        signal.throwIfAborted();
-        said.push(`${server.name} (${server.address}): ${reason(error)}`);
+  async function searchCut(name: string, signal: AbortSignal): Promise<string> {
+    const answer = name === '' ? undefined : await resolvers.ask(name, 'SOA', signal);
+    // That of the target of a CNAME may come along. Where it is taken for the zone by mistake, the zone's servers refer to
+    // the right one.
+    const soa = [...(answer?.answers ?? []), ...(answer?.authorities ?? [])].find(
+      (record) => record.type === 'SOA' && record.name !== '' && isWithin(name, record.name),
+    );
+    if (soa) {
+      // A zone of one label can be a private one. Told, because it is what a misspelt domain looks like, too.
+      if (answer?.rcode === 'NXDOMAIN' && !soa.name.includes('.') && !doubted.has(soa.name)) {
+        doubted.add(soa.name);
+        log.warn(`DNS knows no ${name}: its zone would be ${soa.name}, which is right for private zones only`);
       }
+      return soa.name;
     }
-    if (!warned)
-      log.warn(`no name server of ${zone} answers from here (${said.join('; ')}); asking the resolvers instead`);
-    warned = true;
-    return resolvers.ask(name, 'CNAME', signal);
+    if (name.includes('.')) return zoneCut(parentOf(name), signal);
+    throw new PropagationError(
+      `no zone holds ${name || 'the root'}: the resolvers know no SOA record for it`,
+      {
+        hint: 'check the spelling and that the domain is delegated; for a private zone name its resolver with --dns.resolvers',
+      },
+      'DNS_LOOKUP',
+    );
   }
 
   /** Where one name leads: to another name, or to the zone that holds it. */
   async function step(name: string, signal: AbortSignal): Promise<{ cname: string } | { zone: string }> {
-    // Asked for the parent: a resolver that is asked for the name itself remembers that it is not there (RFC 2308).
     const labels = name.split('.').length;
+    // Asked for the parent: a resolver that is asked for the name itself remembers that it is not there (RFC 2308).
     let zone = await zoneCut(labels > 2 ? parentOf(name) : name, signal);
     for (let depth = 0; depth < labels; depth += 1) {
-      const answer = await askZone(zone, name, signal);
-      const cname = recordsOf(answer, 'CNAME').find((record) => record.name === name);
-      if (cname) return { cname: nameOf(cname) };
-      const below = [...answer.authorities].find(
+      const answer = await servers.askZone(zone, name, 'CNAME', signal);
+      const cname = cnameAt(answer, name);
+      if (cname !== undefined) return (await isWildcard(zone, name, cname, signal)) ? { zone } : { cname };
+      const below = answer.authorities.find(
         ({ type, name: owner }) =>
           (type === 'SOA' || type === 'NS') && owner !== zone && isWithin(name, owner) && isWithin(owner, zone),
       );
@@ -149,14 +100,29 @@ export function createLookup(options: LookupOptions): Lookup {
     return { zone };
   }
 
+  /**
+   * `*.example.com CNAME web.example.net` is meant for web servers, but answers for challenge names as well. A record of the
+   * name's own comes before it (RFC 4592 section 4.3), so it need not be followed.
+   */
+  async function isWildcard(zone: string, name: string, cname: string, signal: AbortSignal): Promise<boolean> {
+    const wildcard = `*.${parentOf(name)}`;
+    if (name === wildcard || !isWithin(wildcard, zone)) return false;
+    const answer = await servers.askZone(zone, wildcard, 'CNAME', signal);
+    if (cnameAt(answer, wildcard) !== cname) return false;
+    log.info(`${name} is a CNAME to ${cname} only by the wildcard ${wildcard}; it gets a TXT record of its own`);
+    return true;
+  }
+
   return {
     resolvers,
-    nameServers,
-    askServer,
+    nameServers: servers.of,
+    askServer: servers.ask,
     async follow(fqdn, signal) {
       const chain = [fqdn];
       for (let name = fqdn; chain.length <= MAX_HOPS + 1; ) {
-        const found = await step(name, signal);
+        const found = await step(name, signal).catch((error: unknown) => {
+          throw chain.length > 1 ? onTheWay(error, chain) : error;
+        });
         if ('zone' in found) {
           if (name !== fqdn) log.debug(`${fqdn} is delegated by CNAME: ${chain.join(' → ')}`);
           return { fqdn: name, zone: found.zone };
@@ -168,7 +134,7 @@ export function createLookup(options: LookupOptions): Lookup {
       throw chainError(`the CNAMEs of ${fqdn} do not end after ${MAX_HOPS} steps`, chain);
     },
     async address(host, signal) {
-      const [first] = await addresses(host, signal);
+      const [first] = await servers.addresses(host, signal);
       if (first) return first;
       throw new PropagationError(`${host} has no address`, {}, 'DNS_LOOKUP');
     },
@@ -177,3 +143,11 @@ export function createLookup(options: LookupOptions): Lookup {
 
 const chainError = (message: string, chain: readonly string[]): PropagationError =>
   new PropagationError(`${message}: ${chain.join(' → ')}`, { facts: { chain } }, 'DNS_LOOKUP');
+
+/** What failed at the end of CNAMEs needs the beginning to be understood. */
+function onTheWay(error: unknown, chain: readonly string[]): unknown {
+  if (!(error instanceof PropagationError)) return error;
+  const { hint } = error;
+  const message = `${error.message} (by CNAME: ${chain.join(' → ')})`;
+  return new PropagationError(message, { hint, cause: error, facts: { ...error.facts, chain } }, 'DNS_LOOKUP');
+}

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PropagationError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { plainText } from '../plain-text.ts';
 import type { Lookup, NameServer } from './lookup.ts';
 import { reason } from './resolvers.ts';
 import { type Message, txtOf } from './wire/index.ts';
@@ -33,18 +34,24 @@ export interface PropagationOptions {
 
 const FIRST_PAUSE_MS = 100;
 const GROWTH = 1.6;
-const LOOK_TIMEOUT_MS = 3_000;
+/** How long a server may take to answer: less after it was silent, so that a dead one does not hold up the others. */
+const LOOK_TIMEOUTS_MS = [3_000, 1_000, 500];
 /** A server that stays silent for so many looks in a row is not waited for as long as another one answers. */
 const SILENT_LOOKS = 2;
+/** Of what a server shows instead of the value, for the error message. */
+const SHOWN_VALUES = 3;
+const NAMED_SERVERS = 8;
 
 /** Somebody who can be asked for TXT records, and what is still missing there. */
 interface Observer {
   readonly label: string;
   readonly zone: string;
-  readonly ask: (fqdn: string) => Promise<Message>;
+  readonly ask: (fqdn: string, timeoutMs: number) => Promise<Message>;
   missing: readonly Expected[];
   silentLooks: number;
   said: string;
+  /** Other TXT values at the names that lack theirs. */
+  shows: readonly string[];
 }
 
 /** Resolves when every name server that answers shows every value. */
@@ -52,7 +59,7 @@ export async function waitForPropagation(expected: readonly Expected[], options:
   const { lookup, log, signal, fixedWaitMs, authoritative = true, recursive = false } = options;
   if (fixedWaitMs !== undefined) {
     log.waiting(`waiting ${fixedWaitMs / 1000} s for DNS propagation`);
-    await sleep(fixedWaitMs, undefined, { signal });
+    await pauseFor(fixedWaitMs, signal);
     return;
   }
   const started = performance.now();
@@ -65,19 +72,28 @@ export async function waitForPropagation(expected: readonly Expected[], options:
     );
     await watch(observers.flat(), started, options);
   }
-  // Only now: a resolver that is asked too early remembers that there is nothing (RFC 2308 section 5).
   if (recursive) {
+    // Only now: a resolver that is asked too early remembers that there is nothing (RFC 2308 section 5).
+    if (!authoritative) {
+      log.waiting(`waiting ${options.intervalMs / 1000} s before the resolvers are asked`);
+      await pauseFor(Math.min(options.intervalMs, options.timeoutMs), signal);
+    }
     const observers = lookup.resolvers.each.map(({ label, ask }) => ({
       label,
       zone: '',
       ask: (fqdn: string) => ask(fqdn, 'TXT', signal),
       missing: expected,
-      silentLooks: 0,
-      said: '',
+      ...unasked,
     }));
     await watch(observers, started, options);
   }
 }
+
+/** Ends with the signal's own reason, where Node's timer has one of its own. */
+const pauseFor = (ms: number, signal: AbortSignal): Promise<void> =>
+  sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
+
+const unasked = { silentLooks: 0, said: '', shows: [] };
 
 const serverObserver = (
   server: NameServer,
@@ -87,10 +103,9 @@ const serverObserver = (
 ): Observer => ({
   label: `${server.name} (${server.address})`,
   zone,
-  ask: (fqdn) => lookup.askServer(server, fqdn, 'TXT', signal, LOOK_TIMEOUT_MS),
+  ask: (fqdn, timeoutMs) => lookup.askServer(server, fqdn, 'TXT', signal, timeoutMs),
   missing: expected.filter((record) => record.zone === zone),
-  silentLooks: 0,
-  said: '',
+  ...unasked,
 });
 
 async function watch(observers: readonly Observer[], started: number, options: PropagationOptions): Promise<void> {
@@ -107,7 +122,7 @@ async function watch(observers: readonly Observer[], started: number, options: P
     const elapsed = performance.now() - started;
     if (elapsed >= timeoutMs) throw notVisible(behind, observers, options);
     log.waiting(`${summary(behind, observers)}, waited ${Math.round(elapsed / 1000)} s`);
-    await sleep(Math.min(pause, timeoutMs - elapsed), undefined, { signal });
+    await pauseFor(Math.min(pause, timeoutMs - elapsed), signal);
   }
 }
 
@@ -120,24 +135,27 @@ function isAwaited({ zone, missing, silentLooks }: Observer, observers: readonly
 
 async function look(observer: Observer, signal: AbortSignal): Promise<void> {
   const names = [...new Set(observer.missing.map(({ fqdn }) => fqdn))];
-  let answered = false;
+  const timeoutMs = LOOK_TIMEOUTS_MS[Math.min(observer.silentLooks, LOOK_TIMEOUTS_MS.length - 1)] as number;
   const shown = new Map<string, readonly string[]>();
-  await Promise.all(
-    names.map(async (fqdn) => {
-      try {
-        const answer = await observer.ask(fqdn);
-        answered = true;
-        if (answer.rcode !== 'NOERROR' && answer.rcode !== 'NXDOMAIN') observer.said = `answers ${answer.rcode}`;
-        else observer.said = 'lacks it';
-        shown.set(fqdn, answer.answers.filter(({ type }) => type === 'TXT').map(txtOf));
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!answered) observer.said = reason(error);
-      }
-    }),
-  );
-  observer.silentLooks = answered ? 0 : observer.silentLooks + 1;
+  const ask = async (fqdn: string): Promise<void> => {
+    try {
+      const answer = await observer.ask(fqdn, timeoutMs);
+      shown.set(fqdn, answer.answers.filter(({ type }) => type === 'TXT').map(txtOf));
+      if (answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN') observer.said = 'lacks it';
+      else observer.said = `answers ${answer.rcode}`;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (shown.size === 0) observer.said = reason(error);
+    }
+  };
+  // One name first: a hundred questions to a dead server would only keep the others waiting.
+  const [first = '', ...rest] = names;
+  await ask(first);
+  if (shown.size > 0) await Promise.all(rest.map(ask));
+  observer.silentLooks = shown.size > 0 ? 0 : observer.silentLooks + 1;
   observer.missing = observer.missing.filter(({ fqdn, value }) => !shown.get(fqdn)?.includes(value));
+  const lacking = new Set(observer.missing.map(({ fqdn }) => fqdn));
+  observer.shows = [...shown].flatMap(([fqdn, values]) => (lacking.has(fqdn) ? values : []));
 }
 
 const identifiersOf = (observers: readonly Observer[]): string[] => [
@@ -157,14 +175,22 @@ function notVisible(
   observers: readonly Observer[],
   options: PropagationOptions,
 ): PropagationError {
-  const servers = behind.map(({ label, said, missing }) => ({
+  const servers = behind.map(({ label, said, missing, shows }) => ({
     server: label,
     said,
-    missing: missing.map(({ fqdn }) => fqdn),
+    missing: [...new Set(missing.map(({ fqdn }) => fqdn))],
+    shows: shows.slice(0, SHOWN_VALUES).map((value) => plainText(value, 100)),
   }));
-  const detail = servers.map(({ server, said }) => `${server} ${said}`).join('; ');
-  return new PropagationError(`${summary(behind, observers)} after ${options.timeoutMs / 1000} s: ${detail}`, {
-    hint: `raise ${options.timeoutVariable}, or see docs/guides/propagation.md`,
+  const detail = servers
+    .slice(0, NAMED_SERVERS)
+    .map(({ server, said, shows }) => `${server} ${said}${shows.length > 0 ? ` but shows ${shows.join(', ')}` : ''}`)
+    .join('; ');
+  const others = servers.length > NAMED_SERVERS ? ` and ${servers.length - NAMED_SERVERS} more` : '';
+  const unheard = behind.every(({ silentLooks }) => silentLooks > 0);
+  return new PropagationError(`${summary(behind, observers)} after ${options.timeoutMs / 1000} s: ${detail}${others}`, {
+    hint: unheard
+      ? 'where port 53 is blocked, ask the resolvers with --dns.propagation.disable-ans --dns.propagation.rns, or nobody with --dns.propagation.wait 60s'
+      : `raise ${options.timeoutVariable}, or see docs/guides/propagation.md`,
     facts: { nameServers: servers },
   });
 }

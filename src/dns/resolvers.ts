@@ -1,68 +1,58 @@
 import { getServers } from 'node:dns';
-import { isIP } from 'node:net';
 import { ConfigError, PropagationError } from '../errors.ts';
-import { type Transport, TransportError } from '../http.ts';
+import { TransportError } from '../http.ts';
 import { limiter } from '../limiter.ts';
-import {
-  DnsExchangeError,
-  decodeMessage,
-  encodeMessage,
-  exchange,
-  MalformedMessage,
-  type Message,
-  query,
-  type ResourceRecord,
-  type Server,
-} from './wire/index.ts';
+import { plainText } from '../plain-text.ts';
+import { type EndpointOptions, type ResolverEndpoint, resolverEndpoint } from './resolver-endpoint.ts';
+import { DnsExchangeError, MalformedMessage, type Message, query, type ResourceRecord } from './wire/index.ts';
+
+/** Puts a recursive question to one resolver. */
+export interface Resolver {
+  readonly label: string;
+  ask(name: string, type: string, signal: AbortSignal): Promise<Message>;
+}
 
 /** Whom the user trusts to look names up: recursive resolvers, asked in turn until one answers. */
 export interface Resolvers {
   /** The answer to a recursive question: `NOERROR` or `NXDOMAIN`. Anything else of all resolvers is an error. */
   ask(name: string, type: string, signal: AbortSignal): Promise<Message>;
-  /** One question to each resolver, for seeing whether values have reached them. */
-  readonly each: readonly {
-    readonly label: string;
-    ask(name: string, type: string, signal: AbortSignal): Promise<Message>;
-  }[];
+  /** Each for itself, for seeing whether values have reached it. */
+  readonly each: readonly Resolver[];
 }
 
-export interface ResolverOptions {
-  /** `9.9.9.9`, `host:port`, `[2620:fe::fe]:53`, `tls://1.1.1.1`, `https://dns.example/dns-query`. Empty: the system's. */
+export interface ResolverOptions extends EndpointOptions {
+  /** As `resolverEndpoint` reads them. Empty: the system's. */
   readonly resolvers: readonly string[];
-  readonly timeoutMs: number;
-  /** For `https://`. */
-  readonly transport?: Transport | undefined;
-}
-
-interface Endpoint {
-  readonly label: string;
-  readonly ask: (question: Message, signal: AbortSignal) => Promise<Message>;
 }
 
 const QUESTIONS_SIDE_BY_SIDE = 64;
+/** As the C library does (resolv.conf(5), MAXNS). */
+const SYSTEM_RESOLVERS = 3;
 
-export function createResolvers({ resolvers, timeoutMs, transport }: ResolverOptions): Resolvers {
-  const endpoints = (resolvers.length > 0 ? resolvers : systemResolvers()).map((text) =>
-    endpoint(text.trim(), timeoutMs, transport),
-  );
+export function createResolvers({ resolvers, ...options }: ResolverOptions): Resolvers {
   const limit = limiter(QUESTIONS_SIDE_BY_SIDE);
-  const one = ({ label, ask }: Endpoint) => ({
+  const one = ({ label, ask }: ResolverEndpoint): Resolver => ({
     label,
-    ask: (name: string, type: string, signal: AbortSignal) => limit(() => ask(query(name, type, true), signal)),
+    ask: (name, type, signal) => limit(() => ask(query(name, type, true), signal)),
   });
-  const each = endpoints.map(one);
+  const each = (resolvers.length > 0 ? resolvers : systemResolvers()).map((text) =>
+    one(resolverEndpoint(text.trim(), options)),
+  );
+  let inTurn: readonly Resolver[] = each;
   return {
     each,
     async ask(name, type, signal) {
       const said: string[] = [];
-      for (const { label, ask } of each) {
+      for (const resolver of inTurn) {
         try {
-          const answer = await ask(name, type, signal);
+          const answer = await resolver.ask(name, type, signal);
           if (answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN') return answer;
-          said.push(`${label} answered ${answer.rcode}`);
+          said.push(`${resolver.label} answered ${answer.rcode}`);
         } catch (error) {
           signal.throwIfAborted();
-          said.push(`${label}: ${reason(error)}`);
+          said.push(`${resolver.label}: ${reason(error)}`);
+          // Asked last from now on: a hundred names must not wait for a dead one a hundred times.
+          inTurn = [...inTurn.filter((other) => other !== resolver), resolver];
         }
       }
       throw new PropagationError(
@@ -79,10 +69,10 @@ export function reason(error: unknown): string {
   const known =
     error instanceof DnsExchangeError || error instanceof MalformedMessage || error instanceof TransportError;
   if (!known) throw error;
-  return error.message;
+  return plainText(error.message, 200);
 }
 
-/** Records of a type at a name, in an answer that may have got there by CNAMEs. */
+/** Records of a type, in an answer that may have got there by CNAMEs. */
 export const recordsOf = ({ answers }: Message, type: string): readonly ResourceRecord[] =>
   answers.filter((record) => record.type === type && record.class === 'IN');
 
@@ -91,67 +81,5 @@ function systemResolvers(): string[] {
   const servers = getServers();
   if (servers.length === 0)
     throw new ConfigError('no resolver is configured', { hint: 'name one with --dns.resolvers' });
-  return servers.slice(0, 3);
-}
-
-function endpoint(text: string, timeoutMs: number, transport: Transport | undefined): Endpoint {
-  if (text.startsWith('https://')) return { label: text, ask: overHttps(text, timeoutMs, transport) };
-  const tls = text.startsWith('tls://');
-  const { host, port } = hostAndPort(tls ? text.slice(6) : text, tls ? 853 : 53);
-  let address: Promise<string> | undefined;
-  return {
-    label: text,
-    async ask(question, signal) {
-      address ??= isIP(host) ? Promise.resolve(host) : systemLookup(host);
-      const server: Server = {
-        address: await address,
-        port,
-        protocol: tls ? 'tls' : 'udp',
-        ...(tls && !isIP(host) ? { serverName: host } : {}),
-      };
-      return exchange(question, server, { timeoutMs, signal });
-    },
-  };
-}
-
-/** A resolver given by name has to be found somehow: by the system, and only then. */
-async function systemLookup(host: string): Promise<string> {
-  const { lookup } = await import('node:dns/promises');
-  return lookup(host).then(
-    ({ address }) => address,
-    (cause: NodeJS.ErrnoException) => {
-      throw new DnsExchangeError('network', `its name was not found (${cause.code})`, cause);
-    },
-  );
-}
-
-/** `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address. */
-export function hostAndPort(text: string, defaultPort: number): { host: string; port: number } {
-  if (isIP(text) === 6) return { host: text, port: defaultPort };
-  const found = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:\s/]+))(?::(?<port>\d{1,5}))?$/u.exec(text)?.groups;
-  const host = found?.v6 ?? found?.host;
-  const port = Number(found?.port ?? defaultPort);
-  if (!host || port < 1 || port > 65_535) {
-    throw new ConfigError(`${text} is no resolver`, {
-      hint: 'write host, host:port, [IPv6]:port, tls://host or https://host/dns-query',
-    });
-  }
-  return { host, port };
-}
-
-/** RFC 8484, by POST: the question is not in the address, so no proxy remembers it. */
-function overHttps(url: string, timeoutMs: number, transport: Transport | undefined): Endpoint['ask'] {
-  return async (question, signal) => {
-    if (!transport) throw new ConfigError(`${url} cannot be asked without an HTTP client`);
-    const { status, body } = await transport({
-      method: 'POST',
-      url,
-      headers: { 'content-type': 'application/dns-message', accept: 'application/dns-message' },
-      body: encodeMessage(question),
-      timeoutMs,
-      signal,
-    });
-    if (status !== 200) throw new DnsExchangeError('network', `HTTP status ${status}`);
-    return decodeMessage(body);
-  };
+  return servers.slice(0, SYSTEM_RESOLVERS);
 }

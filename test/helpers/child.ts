@@ -1,12 +1,22 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-export const newFolder = (): string => mkdtempSync(join(tmpdir(), 'quoin-test-'));
+const made: string[] = [];
+
+/** A new folder, removed when the tests of the file have run. */
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quoin-test-'));
+  made.push(folder);
+  return folder;
+}
+afterAll(() => {
+  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
 
 /** Bundles TypeScript (imports as seen from the repository's root) into a script that plain `node` runs quickly. */
 export function bundle(source: string): string {

@@ -55,6 +55,18 @@ describe('perRecord', () => {
   });
 });
 
+it('perRecord takes a record that went away between reading and deleting for removed, and lets other failures pass', async () => {
+  const editor = (error: Error) =>
+    perRecord({
+      list: async () => [{ value: '1' }],
+      create: async () => {},
+      delete: () => Promise.reject(error),
+    });
+  const changes = { add: [], remove: [record('a', '1')] };
+  await editor(missing()).apply(zone, changes);
+  await expect(editor(new ProviderError('api', 'no')).apply(zone, changes)).rejects.toThrow('no');
+});
+
 describe('perRecordSet', () => {
   it('keeps what others wrote, and writes only what changed', async () => {
     const sets = new Map<string, readonly string[]>([['a.example.com', ['theirs']]]);
