@@ -1,6 +1,6 @@
 /**
  * Starts a DNS provider: `npm run new-provider -- <id> "<Name>"` writes the provider and the fake of its API. Both compile, and
- * the contract tests fail until they are filled in: `npm run test:unit -- test/contract -t '^<id> '`.
+ * the contract tests fail until they are filled in: `npm run jest -- test/contract -t '^<id> '`.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -25,7 +25,7 @@ if (!/^[a-z][a-z0-9-]*$/u.test(id)) {
     writeFileSync(path, fill(readFileSync(join(root, 'tools/templates', template), 'utf8')));
     console.log(relative(root, path));
   }
-  console.log(`next: npm run generate && npm run test:unit -- test/contract -t '^${id} '`);
+  console.log(`next: npm run generate && npm run jest -- test/contract -t '^${id} '`);
 }
 
 function fill(text: string): string {
