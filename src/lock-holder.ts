@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import process from 'node:process';
 import { errorCode } from './files.ts';
 
 /** Who holds a lock, in enough detail to tell whether it still lives. All but the first three are known on Linux only. */

@@ -37,15 +37,17 @@ export interface AcmeConnection {
   post(url: string, payload: object | null, options: PostOptions): Promise<AcmeResponse>;
   /** `token.thumbprint` (RFC 8555 section 8.1). */
   keyAuthorization(token: string): Promise<string>;
-  /** Asks again and again, by Retry-After or from 250 ms growing, until `done` finds what it looks for. */
+  /** Asks again and again, by Retry-After or with pauses that double from 50 ms on, until `done` finds what it looks for. */
   poll<T>(url: string, options: PollOptions<T>): Promise<T>;
 }
 
 /** Requests at one time: each needs a nonce of its own, so this is also how many nonces are ever asked for. */
 const LANES = 8;
 const BAD_NONCE_TRIES = 20;
-const FIRST_POLL_MS = 250;
+const FIRST_POLL_MS = 50;
 const LONGEST_POLL_MS = 5_000;
+/** The least that a Retry-After counts for: `Retry-After: 0` is no leave to ask without pause. */
+const LEAST_ASKED_MS = 250;
 
 /** What of acme-client is used: its JWS signing and its retry on badNonce, with everything that touches the network replaced. */
 interface ClientInternals {
@@ -156,12 +158,12 @@ export async function connectAcme(options: ConnectOptions): Promise<AcmeConnecti
     // For http-01 the library gives back the plain key authorization; for dns-01 it would hash it.
     keyAuthorization: (token) => client.getChallengeKeyAuthorization({ type: 'http-01', token }),
     async poll(url, { doing, deadline, tolerate = [], done }) {
-      for (let pause = FIRST_POLL_MS; ; pause = Math.min(pause * 1.5, LONGEST_POLL_MS)) {
+      for (let pause = FIRST_POLL_MS; ; pause = Math.min(pause * 2, LONGEST_POLL_MS)) {
         const response = await post(url, null, { doing, tolerate });
         const found = await done(response);
         if (found !== undefined) return found;
-        // `Retry-After: 0` is no leave to ask without pause.
-        const wait = Math.max(retryAfterMs(response.headers['retry-after'], Date.now()) ?? pause, FIRST_POLL_MS);
+        const asked = retryAfterMs(response.headers['retry-after'], Date.now());
+        const wait = asked === undefined ? pause : Math.max(asked, LEAST_ASKED_MS);
         if (performance.now() + wait > deadline) {
           throw new AcmeError('ACME_TIMEOUT', `acme: could not ${doing}: the CA is still at work`, {
             hint: 'run again: the order is kept and will be resumed',

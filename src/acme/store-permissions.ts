@@ -1,7 +1,6 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import process from 'node:process';
 import { namesIn } from '../files.ts';
 
 /** What others on this machine could do with the store. A group may have been let in on purpose; everybody never was. */

@@ -1,9 +1,11 @@
-import process from 'node:process';
 import { Interrupted } from '../errors.ts';
 import type { Output } from './io.ts';
 import { main } from './main.ts';
 
-/** Runs the program for this process: the only place that knows there is one. */
+/**
+ * Runs the program for this process: the only place that knows there is one. Importing `node:process` would read every property
+ * of it, and so open standard input: the global does not.
+ */
 export async function start(): Promise<void> {
   const controller = new AbortController();
   let asked = 0;

@@ -47,7 +47,10 @@ interface Observer {
   readonly label: string;
   readonly zone: string;
   readonly ask: (fqdn: string, timeoutMs: number) => Promise<Message>;
+  readonly wanted: readonly Expected[];
   missing: readonly Expected[];
+  /** It lacked something at an earlier look, and has not confirmed everything since. */
+  wasBehind: boolean;
   silentLooks: number;
   said: string;
   /** Other TXT values at the names that lack theirs. */
@@ -82,6 +85,7 @@ export async function waitForPropagation(expected: readonly Expected[], options:
       label,
       zone: '',
       ask: (fqdn: string) => ask(fqdn, 'TXT', signal),
+      wanted: expected,
       missing: expected,
       ...unasked,
     }));
@@ -93,20 +97,24 @@ export async function waitForPropagation(expected: readonly Expected[], options:
 const pauseFor = (ms: number, signal: AbortSignal): Promise<void> =>
   sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 
-const unasked = { silentLooks: 0, said: '', shows: [] };
+const unasked = { wasBehind: false, silentLooks: 0, said: '', shows: [] };
 
 const serverObserver = (
   server: NameServer,
   zone: string,
   expected: readonly Expected[],
   { lookup, signal }: PropagationOptions,
-): Observer => ({
-  label: `${server.name} (${server.address})`,
-  zone,
-  ask: (fqdn, timeoutMs) => lookup.askServer(server, fqdn, 'TXT', signal, timeoutMs),
-  missing: expected.filter((record) => record.zone === zone),
-  ...unasked,
-});
+): Observer => {
+  const wanted = expected.filter((record) => record.zone === zone);
+  return {
+    label: `${server.name} (${server.address})`,
+    zone,
+    ask: (fqdn, timeoutMs) => lookup.askServer(server, fqdn, 'TXT', signal, timeoutMs),
+    wanted,
+    missing: wanted,
+    ...unasked,
+  };
+};
 
 async function watch(observers: readonly Observer[], started: number, options: PropagationOptions): Promise<void> {
   const { log, signal, timeoutMs, intervalMs } = options;
@@ -114,11 +122,18 @@ async function watch(observers: readonly Observer[], started: number, options: P
     await Promise.all(observers.filter(({ missing }) => missing.length > 0).map((observer) => look(observer, signal)));
     const behind = observers.filter((observer) => isAwaited(observer, observers));
     if (behind.length === 0) {
+      const late = observers.filter(({ wasBehind, missing }) => wasBehind && missing.length === 0);
+      if (late.length > 0 && performance.now() - started < timeoutMs) {
+        // One address can be many machines (anycast), of which the next one asked may still lag: everything once more.
+        for (const observer of late) Object.assign(observer, { missing: observer.wanted, wasBehind: false });
+        continue;
+      }
       for (const { label, missing } of observers) {
         if (missing.length > 0) log.warn(`name server ${label} does not answer; the others show every TXT record`);
       }
       return;
     }
+    for (const observer of behind) observer.wasBehind = true;
     const elapsed = performance.now() - started;
     if (elapsed >= timeoutMs) throw notVisible(behind, observers, options);
     log.waiting(`${summary(behind, observers)}, waited ${Math.round(elapsed / 1000)} s`);

@@ -37,9 +37,17 @@ export interface Ended {
 }
 
 /** Runs a bundled script as a process of its own, to its end. */
-export function runChild(script: string, args: readonly string[], uid?: number): Promise<Ended> {
+export function runChild(
+  script: string,
+  args: readonly string[],
+  { uid, env }: { readonly uid?: number; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script, ...args], { stdio: 'pipe', ...(uid ? { uid, gid: uid } : {}) });
+    const child = spawn(process.execPath, [script, ...args], {
+      stdio: 'pipe',
+      env: { ...process.env, ...env },
+      ...(uid ? { uid, gid: uid } : {}),
+    });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (data) => (stdout += data));
     child.stderr.on('data', (data) => (stderr += data));

@@ -28,6 +28,8 @@ export interface TestServer {
   readonly address: string;
   readonly asked: Asked[];
   mood: Mood;
+  /** Whether the n-th TXT question (n = 1, 2, ...) meets a machine that knows of no record: anycast. */
+  hides?: (n: number) => boolean;
 }
 
 const toRecord = ([name, type, data]: Row, ttl = 60): ResourceRecord => {
@@ -165,7 +167,8 @@ export class TestDns {
       const empty = { ...question, response: true, answers: [], authorities: [], additionals: [] };
       if (mood === 'SERVFAIL' || mood === 'REFUSED') return encodeMessage({ ...empty, rcode: mood });
       if (mood === 'no-edns' && edns) return encodeMessage({ ...empty, rcode: 'FORMERR' });
-      const answer = { ...empty, ...find(name, type) };
+      const isHidden = type === 'TXT' && server.hides?.(server.asked.filter((one) => one.type === 'TXT').length);
+      const answer = { ...empty, ...(isHidden ? { authoritative: true } : find(name, type)) };
       if (mood === 'lame') return encodeMessage(empty); // As if it had never heard of the zone.
       const whole = encodeMessage(answer);
       const limit = edns ? 1232 : 512;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  argsFor,
   bindEnv,
   countIn,
   describeWith,
@@ -98,6 +99,27 @@ describeWith(['pebble', 'named', 'dig', 'openssl'], 'quoin run with Pebble and B
     expect(code).toBe(0);
     expect(stderr).toContain('_acme-challenge.www.example.test → www-example.other.test');
     expect(lab.txt('www-example.other.test')).toEqual([]);
+  });
+
+  it('hands a program the challenge itself, in mode RAW of exec', async () => {
+    const program = join(store, 'dns.sh');
+    const { name, secret, algorithm } = lab.tsig;
+    const script = [
+      '#!/bin/sh -e',
+      '# Is called: present|cleanup -- <domain> <token> <keyAuth>, and works the value out by itself (RFC 8555 section 8.4).',
+      'action=$1 domain=$3 token=$4 keyAuth=$5',
+      'case $keyAuth in "$token".*) ;; *) exit 3 ;; esac',
+      'value=$(printf %s "$keyAuth" | openssl dgst -sha256 -binary | openssl base64 | tr +/ -_ | tr -d =)',
+      'case $action in present) change="add _acme-challenge.$domain. 60" ;; *) change="delete _acme-challenge.$domain." ;; esac',
+      `printf 'server 127.0.0.1 ${lab.dnsPort}\\nupdate %s TXT "%s"\\nsend\\n' "$change" "$value" |`,
+      `  nsupdate -y ${algorithm}:${name}:${secret}`,
+    ];
+    writeFileSync(program, `${script.join('\n')}\n`, { mode: 0o700 });
+    const env = { ...bindEnv(lab), EXEC_PATH: program, EXEC_MODE: 'RAW', EXEC_SEQUENCE_INTERVAL: '0' };
+    const args = argsFor('exec', lab, store, ['example.test', '*.example.test']);
+    const { code, stderr } = await quoin(args, env).finished;
+    expect([code, stderr.match(/error.*/u)]).toEqual([0, null]);
+    expect(pairMatches(store, 'example.test')).toBe(true);
   });
 
   it('says that CNAMEs run in a circle', async () => {

@@ -148,7 +148,7 @@ const isRoot = process.getuid?.() === 0;
   mkdirSync(at('closed'), { mode: 0o755 });
   mkdirSync(at('unreadable'));
   chmodSync(at('unreadable'), 0o333);
-  const { stdout } = await runChild(script, [folder], 65534);
+  const { stdout } = await runChild(script, [folder], { uid: 65534 });
   expect(stdout).toBe(
     `cannot write ${at('closed/a')}: permission denied\ncannot make folder ${at('closed/b')}: permission denied\n`,
   );

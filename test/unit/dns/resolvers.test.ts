@@ -1,8 +1,15 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { createServer } from 'node:tls';
 import { createLookup } from '../../../src/dns/lookup.ts';
 import { createResolvers, recordsOf } from '../../../src/dns/resolvers.ts';
 import { addressData, addressOf, decodeMessage, encodeMessage, query } from '../../../src/dns/wire/index.ts';
 import type { HttpRequest, Transport } from '../../../src/http.ts';
+import { bundle, newFolder, runChild } from '../../helpers/child.ts';
 import { memoryLog, type Row, startDns } from '../../helpers/dns-server.ts';
+import { makeCa } from '../../helpers/tls.ts';
 
 const { signal } = new AbortController();
 const url = 'https://dns.example/dns-query';
@@ -40,6 +47,56 @@ describe('a resolver over HTTPS', () => {
       code: 'DNS_LOOKUP',
       message: `cannot look up A of a.test: ${url}: ${said}`,
     });
+  });
+});
+
+describe('a resolver over TLS', () => {
+  const ca = makeCa();
+  const folder = newFolder();
+  const roots = join(folder, 'roots.pem');
+  writeFileSync(roots, ca.cert);
+  const script = bundle(`
+    import { createResolvers, recordsOf } from './src/dns/resolvers.ts';
+    import { addressOf } from './src/dns/wire/index.ts';
+    const resolvers = createResolvers({ resolvers: [process.argv[2]], timeoutMs: 5000 });
+    const answer = await resolvers.ask('a.test', 'A', new AbortController().signal).catch((error) => error);
+    console.log(answer instanceof Error ? answer.message : recordsOf(answer, 'A').map(addressOf).join());
+  `);
+  afterAll(() => ca.remove());
+
+  /** Asks as a process that trusts the test's CA; Node reads NODE_EXTRA_CA_CERTS at its start only. */
+  async function ask(subjectAltName: string, host: string): Promise<string> {
+    const server = createServer({ ...ca.issue(subjectAltName), ALPNProtocols: ['dot'] }, (socket) => {
+      socket.on('error', () => {});
+      socket.once('data', (bytes) => {
+        const asked = decodeMessage(bytes.subarray(2));
+        const record = { name: 'a.test', type: 'A', class: 'IN', ttl: 1, data: addressData('192.0.2.1') };
+        const answer = encodeMessage({ ...asked, response: true, answers: [record], additionals: [] });
+        socket.end(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]));
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      const { stdout } = await runChild(script, [`tls://${host}:${port}`], {
+        env: { NODE_EXTRA_CA_CERTS: roots },
+      });
+      return stdout.trim();
+    } finally {
+      server.close();
+    }
+  }
+
+  it.each([
+    ['IP:127.0.0.1', '127.0.0.1'],
+    ['DNS:localhost', 'localhost'],
+  ])('with a certificate for %s is asked as %s', async (subjectAltName, host) => {
+    expect(await ask(subjectAltName, host)).toBe('192.0.2.1');
+  });
+
+  it('whose certificate is for somebody else is not believed', async () => {
+    expect(await ask('DNS:other.test', '127.0.0.1')).toMatch(/^cannot look up A of a\.test: tls:.*TLS failed/u);
   });
 });
 
