@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http';
 import type { ExtendOptions, Got, OptionsOfBufferResponseBody } from 'got';
+import { link } from './deadline.ts';
 import type { Log } from './log.ts';
 import { makeAgent, PROXY_REFUSED, proxyFor } from './proxy.ts';
 import { userAgent } from './version.ts';
@@ -87,20 +88,23 @@ export function createTransport(options: TransportOptions): Transport {
     );
     const target = new URL(url);
     const proxy = proxyFor(target, env);
-    const tooLarge = new AbortController();
+    const stop = link(signal);
+    let isTooLarge = false;
     const request: OptionsOfBufferResponseBody = {
       responseType: 'buffer',
       method: method as NonNullable<ExtendOptions['method']>,
       headers: { ...headers },
       timeout: { request: timeoutMs, connect: Math.min(timeoutMs, CONNECT_TIMEOUT_MS) },
-      signal: signal ? AbortSignal.any([signal, tooLarge.signal]) : tooLarge.signal,
+      signal: stop.signal,
       agent: { [target.protocol === 'https:' ? 'https' : 'http']: await agentFor(target, proxy) },
       ...(body === undefined ? {} : { body }),
     };
     try {
       const pending = (await client)(target, request);
       pending.on('downloadProgress', ({ transferred }) => {
-        if (transferred > maxBodyBytes) tooLarge.abort();
+        if (transferred <= maxBodyBytes) return;
+        isTooLarge = true;
+        stop.abort(new Error('too large'));
       });
       const response = await pending;
       if (proxy && response.statusCode === 407) throw new TransportError('proxy', 'the proxy answered 407');
@@ -117,9 +121,10 @@ export function createTransport(options: TransportOptions): Transport {
       };
     } catch (error) {
       signal?.throwIfAborted();
-      if (tooLarge.signal.aborted)
-        throw new TransportError('too-large', `an answer of more than ${maxBodyBytes} bytes`, error);
+      if (isTooLarge) throw new TransportError('too-large', `an answer of more than ${maxBodyBytes} bytes`, error);
       throw error instanceof TransportError ? error : transportError(error as NodeJS.ErrnoException, proxy);
+    } finally {
+      stop.release();
     }
   };
 }

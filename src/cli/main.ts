@@ -5,14 +5,15 @@ import { Redactor } from '../redact.ts';
 import { withEnvFiles } from './dotenv.ts';
 import type { Io } from './io.ts';
 import { refuseLegoFlags } from './lego-flags.ts';
-import { declarations, type Options, readOptions } from './options.ts';
+import { declarations, type Given, type Options, readOptions } from './options.ts';
 import { type Invocation, parseCommandLine } from './program.ts';
 import { errorJson, exitCodeOf, renderError } from './render-error.ts';
 import { createReport, type Report } from './report.ts';
 
 /** What a command has to say at its end: one document for machines, one text for people. */
 export interface Outcome {
-  readonly json: object;
+  /** Absent: whatever was to be said on standard output has been said. */
+  readonly json?: object;
   readonly text: string;
   readonly exitCode?: number;
   /** The text is what was asked for, so that it is shown with `--quiet` too. */
@@ -26,6 +27,9 @@ export interface CommandContext {
   readonly redactor: Redactor;
   /** Of `dnshelp`. */
   readonly code?: string | undefined;
+  /** Of `sandbox`: its own flags, and the command to run. */
+  readonly own?: Given | undefined;
+  readonly words?: readonly string[] | undefined;
 }
 
 type Command = (context: CommandContext) => Promise<Outcome>;
@@ -36,7 +40,10 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   list: async () => (await import('./commands/list.ts')).list,
   dnshelp: async () => (await import('./commands/dnshelp.ts')).dnshelp,
   cleanup: async () => (await import('./commands/cleanup.ts')).cleanup,
+  sandbox: async () => (await import('./commands/sandbox.ts')).sandbox,
 };
+/** Those that go to a CA or to a DNS server, which may be named `sandbox`. */
+const usesServers = new Set(['run', 'renew', 'revoke', 'account', 'check', 'cleanup']);
 
 const USAGE_ERROR = 2;
 
@@ -61,9 +68,15 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
   try {
     const named = readOptions(invocation.given, world.env).envFile;
     const warnings: string[] = [];
-    const io: Io = { ...world, env: withEnvFiles(world.env, world.cwd, named, (message) => warnings.push(message)) };
+    let io: Io = { ...world, env: withEnvFiles(world.env, world.cwd, named, (message) => warnings.push(message)) };
     options = readOptions(invocation.given, io.env);
     refuseLegoFlags(invocation.given, invocation.command === 'run' ? io.env : {});
+    if (usesServers.has(invocation.command) && (options.server === 'sandbox' || options.dns === 'sandbox')) {
+      const { withSandbox } = await import('./sandbox-env.ts');
+      const found = await withSandbox(options, io.env);
+      options = found.options;
+      io = { ...io, env: found.env };
+    }
     if (options.hmac) redactor.hide(options.hmac);
     const shown = await createReport(io, options);
     report = shown;
@@ -71,9 +84,10 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     for (const message of warnings) log.warn(message);
     const command = await commands[invocation.command]?.();
     if (!command) throw new Error(`no command ${invocation.command}`);
-    const { json, text, exitCode = 0, isAnswer } = await command({ options, io, log, redactor, code: invocation.code });
+    const { code, own, words } = invocation;
+    const { json, text, exitCode = 0, isAnswer } = await command({ options, io, log, redactor, code, own, words });
     shown.end();
-    if (options.json) world.stdout.write(toJson(json, redactor));
+    if (options.json) world.stdout.write(json ? toJson(json, redactor) : '');
     else if (isAnswer || !options.quiet) world.stdout.write(redactor.clean(text));
     return exitCode;
   } catch (caught) {

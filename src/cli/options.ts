@@ -7,25 +7,26 @@ export interface Flag<T> {
   readonly help: string;
   /** Other spellings that work and are not shown. */
   readonly older?: readonly string[];
-  /** Without `QUOIN_`; lego's `LEGO_` is read for the same name where lego has it. */
-  readonly env: string;
+  /** Without `QUOIN_`; lego's `LEGO_` is read for the same name where lego has it. Absent: no variable is read. */
+  readonly env?: string;
   readonly many?: boolean;
   readonly parse: (text: string, flag: string) => T;
   readonly fallback?: T;
 }
 
-const text = (value: string): string => value;
-const list = (value: string): string[] =>
+export const text = (value: string): string => value;
+export const list = (value: string): string[] =>
   value
     .split(',')
     .map((part) => part.trim())
     .filter(Boolean);
 
-function duration(value: string, flag: string): number {
-  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/u.exec(value.trim());
+/** Milliseconds. */
+export function duration(value: string, flag: string): number {
+  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/u.exec(value.trim());
   if (!found)
     throw new ConfigError(`${flag} ${value} is no duration`, { hint: 'write seconds, or such as 90s, 5m, 1h' });
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(found[2] ?? 's') as 's'];
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[(found[2] ?? 's') as 's'];
   return Number(found[1]) * unit;
 }
 
@@ -40,9 +41,9 @@ function boolean(value: string, flag: string): boolean {
   return /^(?:true|t|1|yes)$/iu.test(value);
 }
 
-function flag<T>(declared: Flag<T> & { readonly fallback: T }): Flag<T> & { readonly fallback: T };
-function flag<T>(declared: Flag<T>): Flag<T>;
-function flag<T>(declared: Flag<T>): Flag<T> {
+export function flag<T>(declared: Flag<T> & { readonly fallback: T }): Flag<T> & { readonly fallback: T };
+export function flag<T>(declared: Flag<T>): Flag<T>;
+export function flag<T>(declared: Flag<T>): Flag<T> {
   return declared;
 }
 
@@ -264,9 +265,9 @@ export const declarations = {
   }),
 } satisfies Record<string, Flag<unknown>>;
 
-type Declared = typeof declarations;
 type ValueOf<F> = F extends Flag<infer T> ? (F extends { readonly fallback: T } ? T : T | undefined) : never;
-export type Options = { readonly [K in keyof Declared]: ValueOf<Declared[K]> };
+export type ValuesOf<D> = { readonly [K in keyof D]: ValueOf<D[K]> };
+export type Options = ValuesOf<typeof declarations>;
 
 /** The long name: `--dns.resolvers`. */
 export const longName = (flags: string): string => /--[^\s,<]+/u.exec(flags)?.[0] ?? flags;
@@ -274,19 +275,26 @@ export const longName = (flags: string): string => /--[^\s,<]+/u.exec(flags)?.[0
 /** What the command line says for one long name: texts in their order, or `true`. */
 export type Given = ReadonlyMap<string, readonly (string | true)[]>;
 
+type Env = Readonly<Record<string, string | undefined>>;
+
+export const readOptions = (given: Given, env: Env): Options => readFlags(declarations, given, env);
+
 /** A flag wins over the environment, the environment over the default. */
-export function readOptions(given: Given, env: Readonly<Record<string, string | undefined>>): Options {
-  const read = (declared: Flag<unknown>): unknown => {
-    const spellings = [declared.flags, ...(declared.older ?? [])].map(longName);
+export function readFlags<D extends Readonly<Record<string, Flag<unknown>>>>(
+  declared: D,
+  given: Given,
+  env: Env,
+): ValuesOf<D> {
+  const read = (flag: Flag<unknown>): unknown => {
+    const spellings = [flag.flags, ...(flag.older ?? [])].map(longName);
     const values = spellings.flatMap((name) => given.get(name) ?? []);
-    const variable = [`QUOIN_${declared.env}`, `LEGO_${declared.env}`].find((name) => env[name]);
+    const variables = flag.env === undefined ? [] : [`QUOIN_${flag.env}`, `LEGO_${flag.env}`];
+    const variable = variables.find((name) => env[name]);
     const texts = values.length > 0 ? values : variable ? [env[variable] as string] : [];
     const shown = values.length > 0 ? (spellings[0] as string) : (variable ?? '');
-    if (texts.length === 0) return declared.fallback;
-    const parsed = texts.map((value) => (value === true ? true : declared.parse(value, shown)));
-    return declared.many ? parsed.flat() : parsed.at(-1);
+    if (texts.length === 0) return flag.fallback;
+    const parsed = texts.map((value) => (value === true ? true : flag.parse(value, shown)));
+    return flag.many ? parsed.flat() : parsed.at(-1);
   };
-  return Object.fromEntries(
-    Object.entries(declarations).map(([key, declared]) => [key, read(declared)]),
-  ) as unknown as Options;
+  return Object.fromEntries(Object.entries(declared).map(([key, flag]) => [key, read(flag)])) as unknown as ValuesOf<D>;
 }

@@ -2,17 +2,21 @@ import { Command, Option } from 'commander';
 import { version } from '../version.ts';
 import { legoFlags } from './lego-flags.ts';
 import { declarations, type Flag, type Given, longName } from './options.ts';
+import { sandboxFlags } from './sandbox-options.ts';
 
 export interface Invocation {
   readonly command: string;
   readonly given: Given;
   /** Of `dnshelp`: the provider asked about. */
   readonly code?: string | undefined;
+  /** Of `sandbox`: the flags that it has for itself, and the command to run. */
+  readonly own?: Given | undefined;
+  readonly words?: readonly string[] | undefined;
 }
 
 /**
- * Reads the command line. All flags belong to the program, so that they may stand before the command, as lego 4 has it, or
- * behind it, as lego 5 has it.
+ * Reads the command line. Flags of the program may stand before the command, as lego 4 has it, or behind it, as lego 5 has
+ * it. `sandbox` has flags of its own, of which `--eab` means something else elsewhere, and what follows may be a command.
  */
 export function parseCommandLine(
   argv: readonly string[],
@@ -24,31 +28,40 @@ export function parseCommandLine(
   const program = new Command('quoin')
     .description('ACME certificates by DNS-01, from shells, cron jobs and CI steps')
     .version(version, '-v, --version')
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureHelp({ sortSubcommands: false })
     .configureOutput({ writeOut: write, writeErr: fail })
     .showSuggestionAfterError()
-    .exitOverride();
-  const add = (flags: string, help: string, hidden: boolean) => {
+    .exitOverride()
+    .enablePositionalOptions();
+  const add = (to: Command, flags: string, help: string, hidden: boolean, into = given) => {
     const option = new Option(flags, help);
     if (hidden) option.hideHelp();
-    program.addOption(option);
+    to.addOption(option);
     const name = longName(flags);
-    program.on(`option:${option.name()}`, (value: string | null) => {
-      given.set(name, [...(given.get(name) ?? []), value ?? true]);
+    to.on(`option:${option.name()}`, (value: string | null) => {
+      into.set(name, [...(into.get(name) ?? []), value ?? true]);
     });
   };
-  for (const { flags, help, older = [] } of Object.values(declarations) as readonly Flag<unknown>[]) {
-    add(flags, help, false);
-    for (const spelling of older) add(spelling, help, true);
-  }
-  for (const { flags } of legoFlags) add(flags, '', true);
-  const command = (name: string, description: string) =>
-    program
+  // Declaring a flag takes commander its time: what nobody sees is declared only when it is used.
+  const used = new Set(argv.map((word) => word.replace(/=.*$/su, '')));
+  const addAll = (to: Command) => {
+    for (const { flags, help, older = [] } of Object.values(declarations) as readonly Flag<unknown>[]) {
+      add(to, flags, help, false);
+      for (const spelling of older) if (used.has(longName(spelling))) add(to, spelling, help, true);
+    }
+    for (const { flags } of legoFlags) if (used.has(longName(flags))) add(to, flags, '', true);
+  };
+  addAll(program);
+  const command = (name: string, description: string) => {
+    const made = program
       .command(name)
       .description(description)
       .action((options: { code?: string }) => {
         invocation = { command: name, given, code: options.code };
       });
+    if (argv.includes(name)) addAll(made);
+    return made;
+  };
   command('run', 'obtain the certificate, or renew it when it is due');
   command('list', 'show what is in the store');
   command('dnshelp', 'show the DNS providers, or what one of them needs').option(
@@ -56,6 +69,23 @@ export function parseCommandLine(
     'the provider',
   );
   command('cleanup', 'remove TXT records that a killed run left behind');
+
+  const own = new Map<string, (string | true)[]>();
+  const sandbox = program
+    .command('sandbox')
+    .usage('[options] [-- command...]')
+    .description('a test CA and a DNS server on this machine, for trying things out; never for production')
+    .argument('[command...]', 'run this with its environment set, and end with its exit code')
+    .passThroughOptions()
+    .action((words: string[]) => {
+      invocation = { command: 'sandbox', given, own, words };
+    });
+  if (argv.includes('sandbox')) {
+    for (const { flags, help } of Object.values(sandboxFlags) as readonly Flag<unknown>[])
+      add(sandbox, flags, help, false, own);
+    for (const key of ['json', 'quiet', 'debug', 'noColor', 'envFile'] as const)
+      add(sandbox, declarations[key].flags, declarations[key].help, false);
+  }
   program.parse([...argv], { from: 'user' });
   if (!invocation) throw new Error('commander ran no command');
   return invocation;

@@ -25,7 +25,9 @@ export async function createReport(
 ): Promise<Report> {
   const shows = (level: LogLevel) => (level === 'debug' ? options.debug : level === 'warn' || !options.quiet);
   const ci = env.CI !== undefined && env.CI !== '' && env.CI !== 'false';
-  return stderr.isTTY && stderr.stream && !ci && !options.debug && env.TERM !== 'dumb'
+  // Some containers give a terminal of no width at all, in which nothing can be drawn over itself.
+  const canDraw = stderr.isTTY && stderr.columns !== 0;
+  return canDraw && stderr.stream && !ci && !options.debug && env.TERM !== 'dumb'
     ? terminalReport(stderr.stream, await coloursFor(stderr, env, options), shows)
     : logReport(stderr, shows, options.debug ? 0 : WAITING_LINES_MS);
 }

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { link } from '../deadline.ts';
 import { PropagationError } from '../errors.ts';
 import { limiter } from '../limiter.ts';
 import type { Log } from '../log.ts';
@@ -152,8 +153,8 @@ async function firstOf<S, T>(
   signal: AbortSignal,
   ask: (server: S, stop: AbortSignal) => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  const enough = new AbortController();
-  const stop = AbortSignal.any([signal, enough.signal]);
+  const stopping = link(signal);
+  const stop = stopping.signal;
   const asked: Promise<T | undefined>[] = [];
   try {
     return await new Promise<T | undefined>((resolve, reject) => {
@@ -171,7 +172,8 @@ async function firstOf<S, T>(
       run().catch(reject);
     });
   } finally {
-    enough.abort();
+    stopping.abort(new Error('another server has answered'));
+    stopping.release();
   }
 }
 

@@ -29,7 +29,7 @@ describe('help', () => {
     const { code, stdout, stderr } = await quoin(['--help']);
     expect([code, stderr]).toEqual([0, '']);
     const commands = stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z]+)/gmu);
-    expect([...commands].map(([, name]) => name)).toEqual(['run', 'list', 'dnshelp', 'cleanup', 'help']);
+    expect([...commands].map(([, name]) => name)).toEqual(['run', 'list', 'dnshelp', 'cleanup', 'sandbox', 'help']);
   });
 
   it('hides older spellings and flags that quoin lacks', async () => {

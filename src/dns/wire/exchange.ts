@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { link } from '../../deadline.ts';
 import { decodeMessage, edns, encodeMessage, type Message } from './message.ts';
 
 export interface Server {
@@ -39,22 +40,31 @@ const FIRST_RESEND_MS = 400;
  * For callers that sign what they send; `exchange` is for the rest.
  */
 export async function exchangeBytes(request: Buffer, server: Server, options: ExchangeOptions): Promise<Buffer> {
-  const deadline = AbortSignal.timeout(Math.max(1, options.timeoutMs));
-  const signal = AbortSignal.any([options.signal, deadline]);
+  const whole = link(options.signal, options.timeoutMs);
   try {
-    if (server.protocol !== 'udp' || request.length > UDP_PAYLOAD) return await overStream(request, server, signal);
-    // Half of the time for UDP: a server or a firewall that only speaks TCP must still be heard.
-    const udp = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, options.timeoutMs / 2))]);
-    const answer = await overUdp(request, server, udp).catch((error: unknown) => {
-      if (signal.aborted) throw error;
-      return undefined;
-    });
-    return answer && !isTruncated(answer) ? answer : await overStream(request, server, signal);
+    if (server.protocol !== 'udp' || request.length > UDP_PAYLOAD)
+      return await overStream(request, server, whole.signal);
+    const answer = await overUdpFirst(request, server, options.timeoutMs, whole.signal);
+    return answer && !isTruncated(answer) ? answer : await overStream(request, server, whole.signal);
   } catch (error) {
     options.signal.throwIfAborted();
-    if (deadline.aborted)
-      throw new DnsExchangeError('timeout', `no answer within ${options.timeoutMs / 1000} s`, error);
+    if (whole.expired) throw new DnsExchangeError('timeout', `no answer within ${options.timeoutMs / 1000} s`, error);
     throw error;
+  } finally {
+    whole.release();
+  }
+}
+
+/** Half of the time for UDP: a server or a firewall that only speaks TCP must still be heard. */
+async function overUdpFirst(request: Buffer, server: Server, timeoutMs: number, signal: AbortSignal) {
+  const udp = link(signal, timeoutMs / 2);
+  try {
+    return await overUdp(request, server, udp.signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return undefined;
+  } finally {
+    udp.release();
   }
 }
 

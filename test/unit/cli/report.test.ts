@@ -6,14 +6,14 @@ const plain: ReportOptions = { quiet: false, debug: false, noColor: false };
 const ESC = '\u001B';
 
 /** What `levels` leave on standard error. */
-async function shown(options: Partial<ReportOptions>, env: Record<string, string>, tty: boolean) {
+async function shown(options: Partial<ReportOptions>, env: Record<string, string>, tty: boolean, columns = 80) {
   const stream = new PassThrough() as unknown as NodeJS.WriteStream & PassThrough;
-  Object.assign(stream, { isTTY: tty, columns: 80, cursorTo() {}, clearLine() {}, moveCursor() {} });
+  Object.assign(stream, { isTTY: tty, columns, cursorTo() {}, clearLine() {}, moveCursor() {} });
   let text = '';
   stream.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
-  const stderr = { isTTY: tty, stream, write: (line: string) => void stream.write(line) };
+  const stderr = { isTTY: tty, columns, stream, write: (line: string) => void stream.write(line) };
   const report = await createReport({ stderr, env }, { ...plain, ...options });
   report.write('debug', 'a detail');
   report.write('waiting', 'waiting for ns1');
@@ -26,6 +26,10 @@ async function shown(options: Partial<ReportOptions>, env: Record<string, string
 }
 
 describe('for logs', () => {
+  it('takes a terminal of no width for a log: docker run -t gives one', async () => {
+    expect(await shown({}, {}, true, 0)).not.toContain(ESC);
+  });
+
   it('writes dated plain lines, and not every line about waiting', async () => {
     const lines = (await shown({}, {}, false)).trimEnd().split('\n');
     for (const line of lines) expect(line).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ /u);
