@@ -152,10 +152,13 @@ export async function openSession(provider: Provider, options: SessionOptions): 
 }
 
 /** The variables of this environment that hold credentials, for the hint when they are refused. */
-const credentialNames = (provider: Provider, env: EnvSource): string[] =>
-  listVars(provider.env)
-    .filter((variable) => variable.secret)
-    .flatMap(({ names }) => names.filter((name) => env[name] || env[`${name}_FILE`]).slice(0, 1));
+const credentialNames = (provider: Provider, env: EnvSource): string[] => {
+  const secrets = listVars(provider.env).filter((variable) => variable.secret);
+  const names = secrets.flatMap((variable) =>
+    variable.names.filter((name) => env[name] || env[`${name}_FILE`]).slice(0, 1),
+  );
+  return [...new Set(names)];
+};
 
 const noResolver = (who: string) => (host: string) =>
   Promise.reject(new ConfigError(`${who}: ${host} is no IP address, and no resolver is at hand`));

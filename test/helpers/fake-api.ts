@@ -173,7 +173,7 @@ const isReply = (result: unknown): result is FakeReply =>
   typeof result === 'object' &&
   result !== null &&
   Object.keys(result).length > 0 &&
-  typeof (result as FakeReply).status !== 'string' &&
+  ['undefined', 'number'].includes(typeof (result as FakeReply).status) &&
   Object.keys(result).every((key) => ['status', 'headers', 'body'].includes(key));
 
 function parseBody(type: string | undefined, raw: string): unknown {

@@ -9,6 +9,7 @@ export {
   tsigAlgorithms,
   txtData,
 } from '../wire/index.ts';
+export * from './change-sets.ts';
 export * from './contract.ts';
 export { direct, distinct, type Extras, perRecord, perRecordSet, wholeZone } from './editors.ts';
 export { choice, flag, ignored, list, number, oneOf, seconds, secret, text, url } from './env.ts';

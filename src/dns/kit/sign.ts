@@ -21,10 +21,14 @@ export const percentEncode = (text: string): string =>
 export function canonicalQuery(params: Readonly<Record<string, string | number | boolean>> | URLSearchParams): string {
   const pairs = params instanceof URLSearchParams ? [...params] : Object.entries(params);
   return pairs
-    .map(([name, value]) => `${percentEncode(name)}=${percentEncode(String(value))}`)
-    .sort()
+    .map(([name, value]) => [percentEncode(name), percentEncode(String(value))] as const)
+    .sort((a, b) => order(a[0], b[0]) || order(a[1], b[1]))
+    .map((pair) => pair.join('='))
     .join('&');
 }
+
+/** By code points, whatever the language of the machine. */
+const order = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Value of an `Authorization` header (RFC 7617). */
 export const basicAuth = (user: string, password: string): string =>

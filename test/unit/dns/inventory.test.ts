@@ -26,6 +26,12 @@ const inventory: readonly Listed[] = JSON.parse(
 /** Where quoin is another way on purpose: `code what`, and why. */
 const departures: Readonly<Record<string, string>> = {
   'rfc2136 sequenceInterval': 'lego waits a minute between two values; an update takes all of them at once',
+  'linodev4 propagationTimeout':
+    'lego takes 0 for "until the next quarter of an hour, and another 420 s"; this is the longest that can be',
+  'linodev4 httpTimeout': "lego takes 0 for the library's own default",
+  'namesilo propagationTimeout': 'NameSilo publishes every 15 minutes; the 60 s of lego were never enough',
+  'namesilo pollingInterval': 'as above',
+  'versio sequenceInterval': 'lego reads it and never waits; a save takes all values of a zone at once',
   'netcup propagationTimeout': "netcup's name servers take up to 15 minutes, and lego 4.22 waits as long",
   'netcup pollingInterval': 'as above',
   'netcup ttl': 'netcup has no TTL per record',

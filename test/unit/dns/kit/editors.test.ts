@@ -1,3 +1,4 @@
+import { changeSets } from '../../../../src/dns/kit/change-sets.ts';
 import type { TxtRecord } from '../../../../src/dns/kit/contract.ts';
 import { direct, perRecord, perRecordSet, wholeZone } from '../../../../src/dns/kit/editors.ts';
 import { ProviderError } from '../../../../src/errors.ts';
@@ -141,5 +142,32 @@ describe('direct', () => {
       },
     });
     await expect(editor.apply(zone, { add: [], remove: [record('a', '1')] })).rejects.toThrow('no');
+  });
+});
+
+describe('changeSets', () => {
+  it('hands over in one call what is missing and what is unwanted, as the vendor has it, and nothing when all is well', async () => {
+    const written: unknown[] = [];
+    const rows = [
+      { id: 7, fqdn: 'a.example.com', value: '1' },
+      { id: 8, fqdn: 'a.example.com', value: 'theirs' },
+      { id: 9, fqdn: 'other.example.com', value: '1' },
+    ];
+    const asked: (readonly string[])[] = [];
+    const editor = changeSets({
+      async read(_, fqdns) {
+        asked.push(fqdns);
+        return rows;
+      },
+      write: async (_, { add, remove }) => written.push([add.map(({ fqdn, value }) => `${fqdn} ${value}`), remove]),
+    });
+    await editor.apply(zone, {
+      add: [record('a', '2'), record('a', '2'), record('b', '1'), record('a', 'theirs')],
+      remove: [record('a', '1'), record('a', 'gone')],
+    });
+    expect(asked).toEqual([['a.example.com', 'b.example.com']]);
+    expect(written).toEqual([[['a.example.com 2', 'b.example.com 1'], [rows[0]]]]);
+    await editor.apply(zone, { add: [record('a', 'theirs')], remove: [record('a', 'gone')] });
+    expect(written).toHaveLength(1);
   });
 });

@@ -33,6 +33,7 @@ describe('signatures', () => {
     expect(percentEncode("a b!*'()~/+")).toBe('a%20b%21%2A%27%28%29~%2F%2B');
     expect(canonicalQuery({ b: 2, a: 'x y', B: true })).toBe('B=true&a=x%20y&b=2');
     expect(canonicalQuery(new URLSearchParams('z=1&a=2&a=1'))).toBe('a=1&a=2&z=1');
+    expect(canonicalQuery({ 'a-b': 1, a: 2 })).toBe('a=2&a-b=1'); // By name, although `-` comes before `=`.
   });
 
   it('agree with the examples of RFC 2202, RFC 4231 and FIPS 180', () => {

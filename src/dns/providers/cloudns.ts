@@ -1,0 +1,94 @@
+import { asciiName, defineProvider, oneOf, type Problem, perRecord, secret, text, unquoteTxt } from '../kit/index.ts';
+
+interface ClouRecord {
+  id: string | number;
+  type: string;
+  host: string;
+  record: string;
+}
+interface Failure {
+  status?: string;
+  statusDescription?: string;
+}
+
+/** https://www.cloudns.net/wiki/article/58/: no other TTL is accepted. */
+const TTLS = [60, 300, 900, 1800, 3600, 21600, 43200, 86400, 172800, 259200, 604800, 1209600, 2592000];
+
+export default defineProvider({
+  id: 'cloudns',
+  name: 'ClouDNS',
+  website: 'https://www.cloudns.net',
+  apiDocs: 'https://www.cloudns.net/wiki/article/42/',
+  notes:
+    'Create an API user, or an API sub-user with the zone delegated to it, under *API & Resellers*. Paid plans have the API. ' +
+    'Where an API user is limited to IP addresses, that of this machine must be among them. ' +
+    'TTLs are rounded up to the next one that ClouDNS knows.',
+  env: {
+    who: oneOf({
+      subUser: { id: text('CLOUDNS_SUB_AUTH_ID', 'ID of the API sub-user, instead of CLOUDNS_AUTH_ID') },
+      user: { id: text('CLOUDNS_AUTH_ID', 'ID of the API user') },
+    }),
+    password: secret('CLOUDNS_AUTH_PASSWORD', 'Password of that user'),
+  },
+  tuning: { prefix: 'CLOUDNS', ttl: 60, propagationTimeout: 180, pollingInterval: 10 },
+
+  connect({ config: { who, password }, rest }) {
+    const api = rest({ url: 'https://api.cloudns.net/dns/', problem: problemOf });
+    /** All of it may be sent by GET too; a form keeps the password out of addresses, which proxies write down. */
+    const call = <T>(method: string, params: Record<string, string>) =>
+      api.post<T>(
+        `${method}.json`,
+        new URLSearchParams({
+          [who.via === 'user' ? 'auth-id' : 'sub-auth-id']: who.id,
+          'auth-password': password,
+          ...params,
+        }),
+      );
+
+    return perRecord({
+      async findZone(name) {
+        const zone = await call<{ name: string }>('get-zone-info', { 'domain-name': name });
+        return asciiName(zone.name) === name ? { name } : undefined;
+      },
+      async list(zone, { name }) {
+        const found = new Map<string, ClouRecord>();
+        for (let page = 1; ; page += 1) {
+          const answer = await call<Record<string, ClouRecord> | ClouRecord[] | null>('records', {
+            'domain-name': zone.name,
+            type: 'TXT',
+            ...(name === '@' ? {} : { host: name }),
+            page: String(page),
+            'rows-per-page': '100',
+          });
+          // No answer tells how many pages there are, so the list ends where a page brings nothing new.
+          const fresh = Object.values(answer ?? {}).filter(({ id }) => !found.has(String(id)));
+          if (fresh.length === 0) break;
+          for (const record of fresh) found.set(String(record.id), record);
+        }
+        return [...found.values()]
+          .filter(({ type, host }) => type === 'TXT' && (host || '@').toLowerCase() === name)
+          .map(({ id, record }) => ({ id: String(id), value: unquoteTxt(record) }));
+      },
+      create: (zone, { name, value, ttl }) =>
+        call('add-record', {
+          'domain-name': zone.name,
+          'record-type': 'TXT',
+          host: name === '@' ? '' : name,
+          record: value,
+          ttl: String(TTLS.find((known) => known >= ttl) ?? TTLS.at(-1)),
+        }),
+      delete: (zone, { id }) => call('delete-record', { 'domain-name': zone.name, 'record-id': id }),
+    });
+  },
+});
+
+/** Everything comes with status 200. */
+function problemOf(body: Failure | undefined, status: number): Problem | undefined {
+  if (typeof body !== 'object') return status === 200 ? { message: 'an answer that cannot be read' } : undefined;
+  if (body?.status !== 'Failed') return undefined;
+  const message = body.statusDescription ?? 'no reason given';
+  if (/authentication/iu.test(message)) return { message, fault: 'auth' };
+  // How it says that a zone or a record does not exist, or belongs to somebody else.
+  if (/^(?:missing domain-name|invalid record-id)/iu.test(message)) return { message, fault: 'missing' };
+  return { message };
+}

@@ -1,0 +1,145 @@
+import { createPrivateKey, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import {
+  asciiName,
+  ConfigError,
+  defineProvider,
+  distinct,
+  type Problem,
+  ProviderError,
+  type TxtChanges,
+  type TxtRecord,
+  text,
+  unquoteTxt,
+  type Zone,
+} from '../kit/index.ts';
+import { shortLived } from '../vendors/short-lived.ts';
+
+interface DnsEntry {
+  /** Relative to the domain; `@` at the apex. */
+  name: string;
+  expire: number;
+  type: string;
+  content: string;
+}
+
+const API = 'https://api.transip.nl/v6/';
+const LIFETIME_MINUTES = 30;
+
+export default defineProvider({
+  id: 'transip',
+  name: 'TransIP',
+  website: 'https://www.transip.nl/',
+  apiDocs: 'https://api.transip.nl/rest/docs.html',
+  notes:
+    'Turn the API on under *My account → API* in the control panel and create a key pair. One that accepts only whitelisted IP ' +
+    'addresses needs the address of this machine on the whitelist. `TRANSIP_PRIVATE_KEY_PATH` names the file with the private key.',
+  env: {
+    account: text('TRANSIP_ACCOUNT_NAME', 'Name of the account, as for the control panel'),
+    keyPath: text('TRANSIP_PRIVATE_KEY_PATH', 'File with the private key, PEM'),
+  },
+  tuning: { prefix: 'TRANSIP', ttl: 10, propagationTimeout: 600, pollingInterval: 10 },
+
+  async connect({ config, rest, hide }) {
+    const key = await readKey(config.keyPath, hide);
+    const auth = rest({
+      url: API,
+      sign: ({ body }) => ({ signature: sign('sha512', Buffer.from(body), key).toString('base64') }),
+      problem(body, status) {
+        if (typeof body?.token === 'string') hide(body.token); // Before the answer is logged.
+        return loginProblem(body, status);
+      },
+    });
+    const token = shortLived(async () => {
+      const nonce = randomBytes(16).toString('hex'); // 32 characters are the most.
+      const { token } = await auth.post<{ token: string }>('auth', {
+        login: config.account,
+        nonce,
+        read_only: false,
+        expiration_time: `${LIFETIME_MINUTES} minutes`,
+        label: `quoin-${Date.now()}-${nonce.slice(0, 8)}`, // Shown in the control panel; no two tokens may share one.
+        global_key: true, // Also from addresses that are not whitelisted, where the key pair allows it.
+      });
+      return { token, seconds: LIFETIME_MINUTES * 60 };
+    });
+    const api = rest({
+      url: API,
+      sign: async () => ({ authorization: `Bearer ${await token()}` }),
+      problem: problemOf,
+    });
+
+    return {
+      async findZone(name: string) {
+        const { domain } = await api.get<{ domain: { name: string } }>(`domains/${name}`);
+        return asciiName(domain.name) === name ? { name } : undefined;
+      },
+
+      // Not `perRecord`: an entry must have the TTL of those that share its name, and an entry has no id.
+      async apply(zone: Zone, changes: TxtChanges) {
+        const { add, remove } = distinct(changes);
+        const { dnsEntries } = await api.get<{ dnsEntries?: DnsEntry[] | null }>(`domains/${zone.name}/dns`);
+        const present = (dnsEntries ?? []).filter(({ type }) => type === 'TXT');
+        for (const record of add.filter((wanted) => !present.some((entry) => isEntry(entry, wanted)))) {
+          const neighbour = present.find(({ name }) => asciiName(name) === record.name);
+          const dnsEntry = {
+            name: record.name,
+            expire: neighbour?.expire ?? record.ttl,
+            type: 'TXT',
+            content: record.value,
+          };
+          await api.post(`domains/${zone.name}/dns`, { dnsEntry });
+        }
+        for (const { name, expire, type, content } of present.filter((entry) =>
+          remove.some((gone) => isEntry(entry, gone)),
+        )) {
+          await api.delete(`domains/${zone.name}/dns`, { dnsEntry: { name, expire, type, content } }).catch(unlessGone);
+        }
+      },
+    };
+  },
+});
+
+const isEntry = (entry: DnsEntry, { name, value }: TxtRecord): boolean =>
+  asciiName(entry.name) === name && unquoteTxt(entry.content) === value;
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof ProviderError) || error.fault !== 'missing') throw error;
+}
+
+async function readKey(path: string, hide: (secret: string) => void): Promise<KeyObject> {
+  const pem = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new ConfigError(`transip: TRANSIP_PRIVATE_KEY_PATH names ${path}, which cannot be read (${error.code})`);
+  });
+  hide(pem);
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType === 'rsa') return key;
+  } catch {
+    // Told below: OpenSSL's words would not help.
+  }
+  throw new ConfigError(
+    `transip: TRANSIP_PRIVATE_KEY_PATH names ${path}, which holds no RSA private key (PEM, not encrypted)`,
+  );
+}
+
+const check = 'check TRANSIP_ACCOUNT_NAME and TRANSIP_PRIVATE_KEY_PATH';
+
+/** Whatever is wrong with a login, 409 and 429 apart, is wrong with the credentials. */
+function loginProblem(body: { error?: unknown } | undefined, status: number): Problem | undefined {
+  const problem = problemOf(body, status);
+  return problem && [400, 401, 403, 404, 406, 422].includes(status)
+    ? { ...problem, fault: 'auth', hint: problem.hint ?? check }
+    : (problem ?? undefined);
+}
+
+function problemOf(body: { error?: unknown } | undefined, status: number): Problem | undefined {
+  if (status < 400 || typeof body?.error !== 'string') return undefined;
+  const message = body.error;
+  if (/\bIP is not authorized/iu.test(message))
+    return {
+      message,
+      fault: 'auth',
+      hint: 'put the address of this machine on the whitelist of the API, or create a key pair without the whitelist',
+    };
+  return status === 401 || status === 403 ? { message, hint: check } : { message };
+}
