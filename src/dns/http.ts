@@ -30,9 +30,9 @@ export function createRest(
   const base = url.endsWith('/') ? url : `${url}/`;
 
   /** An error page need not have the vendor's usual form: if it cannot be read, the HTTP status speaks. */
-  function vendorProblem(text: string, status: number): Problem | null | undefined {
+  function vendorProblem(text: string, { status, headers }: HttpResponse): Problem | null | undefined {
     try {
-      const found = problem?.(text === '' ? undefined : parse(text), status);
+      const found = problem?.(text === '' ? undefined : parse(text), status, headers);
       return typeof found === 'string' ? { message: found } : found;
     } catch {
       return undefined;
@@ -55,7 +55,7 @@ export function createRest(
     const said = plainText(clean(vendor?.message ?? answer), 300);
     return new ProviderError(fault, `${what} answered ${status}${said ? `: ${said}` : ''}`, {
       status,
-      retryAfter: retryAfterSeconds(answered['retry-after']),
+      retryAfter: vendor?.retryAfter ?? retryAfterSeconds(answered['retry-after']),
       hint:
         vendor?.hint ??
         (fault === 'auth' && settings.credentials.length > 0 ? `check ${settings.credentials.join(', ')}` : undefined),
@@ -88,7 +88,7 @@ export function createRest(
     });
     const { status } = response;
     const answer = response.body.toString('utf8').replace(/^\uFEFF/u, '');
-    const vendor = vendorProblem(answer, status); // Before the log: providers hide session keys there.
+    const vendor = vendorProblem(answer, response); // Before the log: providers hide session keys there.
     log.debug(`${what} → ${status} ${JSON.stringify(discreet(response.headers))} ${plainText(clean(answer), 4000)}`);
     if (vendor || (vendor !== null && (status < 200 || status > 299))) throw refusal(what, response, answer, vendor);
     return { status, headers: response.headers, body: read<T>(what, answer, status) };

@@ -93,6 +93,8 @@ export interface Problem {
   readonly fault?: ProviderFault | undefined;
   /** One sentence with the next step. */
   readonly hint?: string | undefined;
+  /** Seconds to wait before the next try, where another header than Retry-After tells. */
+  readonly retryAfter?: number | undefined;
 }
 
 export interface SignableRequest {
@@ -112,7 +114,7 @@ export interface RestOptions {
   parse?(text: string): unknown;
   /** Finds the vendor's own error in a parsed body, whatever the HTTP status. `null`: all is well, whatever the status. */
   // biome-ignore lint/suspicious/noExplicitAny: a stranger's JSON, picked apart with `?.` only.
-  problem?(body: any, status: number): string | Problem | null | undefined;
+  problem?(body: any, status: number, headers: Answer<unknown>['headers']): string | Problem | null | undefined;
 }
 
 export interface ProviderContext<C> {

@@ -37,8 +37,9 @@ export default defineProvider({
     const api = rest({
       url: `${config.baseUrl.replace(/(?:\/v2)?\/*$/u, '')}/v2/`,
       headers: { authorization: `Bearer ${config.token}` },
-      problem(body, status) {
+      problem(body, status, headers) {
         if (status < 400 || typeof body?.message !== 'string') return undefined;
+        if (status === 429) return { message: body.message, retryAfter: secondsUntil(headers['x-ratelimit-reset']) };
         const details = Object.entries(body.errors ?? {}).map(
           ([field, texts]) => `${field} ${[texts].flat().join(', ')}`,
         );
@@ -91,3 +92,9 @@ export default defineProvider({
     });
   },
 });
+
+/** https://developer.dnsimple.com/v2/#rate-limiting: seconds since 1970. */
+function secondsUntil(reset: string | undefined): number | undefined {
+  const seconds = Math.ceil(Number(reset) - Date.now() / 1000);
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
+}

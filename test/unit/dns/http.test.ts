@@ -175,6 +175,23 @@ describe('an error', () => {
   });
 });
 
+it('a vendor may tell in headers of its own how long to wait, and what went wrong', async () => {
+  const { rest } = client(
+    { status: 429, headers: { 'x-reset-in': '7', 'x-why': 'too fast' }, body: '{}' },
+    {
+      problem: (_, status, headers) => ({
+        message: `${status}: ${headers['x-why']}`,
+        retryAfter: Number(headers['x-reset-in']),
+      }),
+    },
+  );
+  expect(await failure(rest.get('a'))).toMatchObject({
+    fault: 'rate',
+    retryAfter: 7,
+    message: expect.stringContaining('429: too fast'),
+  });
+});
+
 describe('Retry-After', () => {
   const now = Date.parse('2026-11-24T02:00:00Z');
   it.each([
