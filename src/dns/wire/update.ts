@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { isIP } from 'node:net';
 import { ProviderError, type ProviderFault } from '../../errors.ts';
+import { sideBySide } from '../../side-by-side.ts';
 import { DnsExchangeError, exchange, exchangeBytes, type Server } from './exchange.ts';
 import { decodeMessage, encodeMessage, type Message, query, type ResourceRecord } from './message.ts';
 import { MalformedMessage } from './names.ts';
@@ -10,6 +11,8 @@ import { signMessage, TsigError, type TsigKey, verifyMessage } from './tsig.ts';
 export interface UpdateClient {
   /** The zone that holds `name`, as this server sees it; undefined when it serves none. */
   zoneOf(name: string): Promise<string | undefined>;
+  /** TTLs in seconds of the TXT record sets at these names; a name without one, or that may not be asked for, is left out. */
+  ttls(names: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Applies all changes of one zone, or none of them (RFC 2136 section 3.4). */
   update(zone: string, changes: readonly ResourceRecord[]): Promise<void>;
 }
@@ -25,6 +28,8 @@ export interface UpdateOptions {
   /** For hints: the variables that hold server, key and secret. */
   readonly variables: { readonly server: string; readonly key: string; readonly secret: string };
 }
+
+const QUESTIONS_SIDE_BY_SIDE = 32;
 
 const refusals: Readonly<Record<string, { fault: ProviderFault; words: string }>> = {
   REFUSED: { fault: 'auth', words: 'refused: the key may not change this zone, or updates are not allowed' },
@@ -70,11 +75,22 @@ export function createUpdateClient(options: UpdateOptions): UpdateClient {
     const doing = `looking for the zone of ${name}`;
     const answer = await exchange(query(name, 'SOA', false), await server('udp'), limits()).catch(explain(doing));
     const soa = [...answer.answers, ...answer.authorities].find(({ type }) => type === 'SOA');
-    if ((answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN') && answer.authoritative && soa) return soa.name;
+    const holds = soa && (soa.name === '' || name === soa.name || name.endsWith(`.${soa.name}`));
+    if ((answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN') && answer.authoritative && holds) return soa.name;
     if (answer.rcode === 'SERVFAIL') {
       throw new ProviderError('network', `${who}: ${doing} at ${place} failed: SERVFAIL`);
     }
     return undefined;
+  }
+
+  async function ttls(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const to = await server('udp');
+    const found = await sideBySide(names, QUESTIONS_SIDE_BY_SIDE, async (name) => {
+      const doing = `looking for TXT records at ${name}`;
+      const { answers } = await exchange(query(name, 'TXT', false), to, limits()).catch(explain(doing));
+      return answers.find((record) => record.type === 'TXT' && record.name === name)?.ttl;
+    });
+    return new Map(names.flatMap((name, index) => (found[index] === undefined ? [] : [[name, found[index]]])));
   }
 
   async function update(zone: string, changes: readonly ResourceRecord[]): Promise<void> {
@@ -105,5 +121,5 @@ export function createUpdateClient(options: UpdateOptions): UpdateClient {
     return verifyMessage(answer, key, now(), mac).message;
   }
 
-  return { zoneOf, update };
+  return { zoneOf, ttls, update };
 }

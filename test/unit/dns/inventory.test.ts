@@ -44,8 +44,6 @@ const left: Readonly<Record<string, string>> = {
   DNSUPDATE_TSIG_GSS_USERNAME: 'GSS-TSIG needs Kerberos',
   DNSUPDATE_TSIG_GSS_PASSWORD: 'GSS-TSIG needs Kerberos',
   DNSUPDATE_TSIG_GSS_KEYTAB_FILE: 'GSS-TSIG needs Kerberos',
-  DNSUPDATE_TSIG_FILE: 'comes with the rework of rfc2136',
-  DNSUPDATE_ZONES: 'comes with the rework of rfc2136',
   NAMECHEAP_HTTPS_PROXY: 'HTTPS_PROXY works for all providers',
   NAMECHEAP_HTTP_PROXY: 'HTTP_PROXY works for all providers',
   NAMECHEAP_NO_PROXY: 'NO_PROXY works for all providers',
