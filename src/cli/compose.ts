@@ -41,6 +41,7 @@ export function sessionOf(
     // Not the run's own signal: clean-up asks these questions too, after the run was aborted.
     findZoneBySoa: async (fqdn) => (await lookup.follow(fqdn, never)).zone,
     addressOf: (host) => lookup.address(host, never),
+    enter: io.enter,
     maxWaitSeconds: options.maxWait / 1000,
   });
 }

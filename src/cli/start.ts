@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { Interrupted } from '../errors.ts';
 import type { Output } from './io.ts';
 import { main } from './main.ts';
@@ -31,6 +32,8 @@ export async function start(): Promise<void> {
     stdout: output(process.stdout),
     stderr: output(process.stderr),
     signal: controller.signal,
+    // Not `process.stdin.isTTY`, which would open it.
+    enter: isatty(0) && isatty(2) ? enter : undefined,
   });
 }
 
@@ -40,3 +43,14 @@ const output = (stream: NodeJS.WriteStream): Output => ({
   columns: stream.columns,
   stream,
 });
+
+async function enter(signal: AbortSignal): Promise<void> {
+  const { createInterface } = await import('node:readline/promises');
+  // Without an output it leaves the terminal as it is, so that Ctrl-C stays a signal.
+  const lines = createInterface({ input: process.stdin });
+  try {
+    await lines.question('', { signal });
+  } finally {
+    lines.close();
+  }
+}

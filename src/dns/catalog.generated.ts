@@ -7,9 +7,12 @@ export interface CatalogEntry {
 }
 
 export const catalog: Readonly<Record<string, CatalogEntry>> = {
+  'acme-dns': { name: 'Joohoi\'s ACME-DNS', load: () => import('./providers/acme-dns.ts') },
   alidns: { name: 'Alibaba Cloud DNS', load: () => import('./providers/alidns.ts') },
   auroradns: { name: 'Aurora DNS', load: () => import('./providers/auroradns.ts') },
   autodns: { name: 'AutoDNS', load: () => import('./providers/autodns.ts') },
+  azure: { name: 'Azure DNS', load: () => import('./providers/azure.ts') },
+  bindman: { name: 'Bindman', load: () => import('./providers/bindman.ts') },
   cloudflare: { name: 'Cloudflare', load: () => import('./providers/cloudflare.ts') },
   cloudns: { name: 'ClouDNS', load: () => import('./providers/cloudns.ts') },
   cloudxns: { name: 'CloudXNS', load: () => import('./providers/cloudxns.ts') },
@@ -22,6 +25,7 @@ export const catalog: Readonly<Record<string, CatalogEntry>> = {
   dode: { name: 'Domain Offensive (do.de)', load: () => import('./providers/dode.ts') },
   dreamhost: { name: 'DreamHost', load: () => import('./providers/dreamhost.ts') },
   duckdns: { name: 'Duck DNS', load: () => import('./providers/duckdns.ts') },
+  dyn: { name: 'Dyn', load: () => import('./providers/dyn.ts') },
   easydns: { name: 'easyDNS', load: () => import('./providers/easydns.ts') },
   exec: { name: 'External program', load: () => import('./providers/exec.ts') },
   exoscale: { name: 'Exoscale', load: () => import('./providers/exoscale.ts') },
@@ -36,9 +40,11 @@ export const catalog: Readonly<Record<string, CatalogEntry>> = {
   iij: { name: 'IIJ DNS Outsource', load: () => import('./providers/iij.ts') },
   inwx: { name: 'INWX', load: () => import('./providers/inwx.ts') },
   joker: { name: 'Joker', load: () => import('./providers/joker.ts') },
+  lightsail: { name: 'Amazon Lightsail', load: () => import('./providers/lightsail.ts') },
   linode: { name: 'Linode', load: () => import('./providers/linode.ts') },
   linodev4: { name: 'Linode (v4)', load: () => import('./providers/linodev4.ts') },
   liquidweb: { name: 'Liquid Web', load: () => import('./providers/liquidweb.ts') },
+  manual: { name: 'Manual (a person at a terminal)', load: () => import('./providers/manual.ts') },
   mydnsjp: { name: 'MyDNS.jp', load: () => import('./providers/mydnsjp.ts') },
   namecheap: { name: 'Namecheap', load: () => import('./providers/namecheap.ts') },
   namedotcom: { name: 'Name.com', load: () => import('./providers/namedotcom.ts') },
@@ -49,10 +55,13 @@ export const catalog: Readonly<Record<string, CatalogEntry>> = {
   otc: { name: 'Open Telekom Cloud', load: () => import('./providers/otc.ts') },
   ovh: { name: 'OVH', load: () => import('./providers/ovh.ts') },
   pdns: { name: 'PowerDNS', load: () => import('./providers/pdns.ts') },
+  rackspace: { name: 'Rackspace', load: () => import('./providers/rackspace.ts') },
   rfc2136: { name: 'RFC 2136 (DNS UPDATE)', load: () => import('./providers/rfc2136.ts') },
+  route53: { name: 'Amazon Route 53', load: () => import('./providers/route53.ts') },
   sakuracloud: { name: 'Sakura Cloud', load: () => import('./providers/sakuracloud.ts') },
   selectel: { name: 'Selectel', load: () => import('./providers/selectel.ts') },
   transip: { name: 'TransIP', load: () => import('./providers/transip.ts') },
+  vegadns: { name: 'VegaDNS', load: () => import('./providers/vegadns.ts') },
   versio: { name: 'Versio', load: () => import('./providers/versio.ts') },
   vscale: { name: 'Vscale', load: () => import('./providers/vscale.ts') },
   vultr: { name: 'Vultr', load: () => import('./providers/vultr.ts') },
@@ -60,6 +69,8 @@ export const catalog: Readonly<Record<string, CatalogEntry>> = {
 };
 
 export const aliases: Readonly<Record<string, string>> = {
+  acmedns: 'acme-dns',
+  azuredns: 'azure',
   edgedns: 'fastdns',
   godaddyv3: 'godaddy',
   dnsupdate: 'rfc2136',

@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly findZoneBySoa?: (fqdn: string) => Promise<string | undefined>;
   /** For providers that talk to a host of the user's by another protocol than HTTP. */
   readonly addressOf?: (host: string) => Promise<string>;
+  /** Waits for a person at a terminal, where there is one. */
+  readonly enter?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** The first wait of the retry loop; it doubles. */
   readonly retryDelayMs?: number;
   /** A provider that asks for a longer wait than this, in seconds, ends the run. */
@@ -61,7 +63,7 @@ const SIDE_BY_SIDE = 8;
 
 /** Runs a provider. Zone choice, batches, order, retries and error messages live in this folder and nowhere else. */
 export async function openSession(provider: Provider, options: SessionOptions): Promise<DnsSession> {
-  const { env, log, redactor, retryDelayMs = 1000, maxWaitSeconds = 120 } = options;
+  const { env, log, redactor, enter, retryDelayMs = 1000, maxWaitSeconds = 120 } = options;
   const { tuning, config } = readSettings(
     provider,
     env,
@@ -99,6 +101,7 @@ export async function openSession(provider: Provider, options: SessionOptions): 
       rest: (rest) => createRest(http, rest),
       hide: (secret) => redactor.hide(secret),
       addressOf: options.addressOf ?? noResolver(provider.id),
+      enter: enter && (() => enter(signal())),
     }),
   );
 

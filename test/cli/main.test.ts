@@ -59,6 +59,7 @@ describe('wrong command lines exit with 2', () => {
     [['run', '-d', 'example.com', '--dns', 'exec', '-s', 'http://ca.example/'], 'https://'],
     [['run', '-d', 'example.com', '--dns', 'exec', '--eab', '--kid', 'k'], '--hmac'],
     [['run', '-d', 'example.com', '--dns', 'exec', '--max-wait', 'soon'], '--max-wait soon'],
+    [['run', '-d', 'example.com', '--dns', 'manual'], 'no person at a terminal'],
     [['list', '--env-file', 'missing.env'], 'missing.env'],
   ])('%j', async (argv, told) => {
     const { code, stdout, stderr } = await quoin(argv, { env: argv.includes('exec') ? WITH_EXEC : {} });

@@ -80,7 +80,11 @@ describe.each(cases.flat())('%s', (_title, id, makeFixture) => {
       transport,
       redactor,
       env: { ...fixture.env, ...server.env },
-      log: createLog((level, message) => logged.push(`${level} ${message}`), redactor),
+      log: createLog((level, message) => {
+        logged.push(`${level} ${message}`);
+        server.onLine?.(message);
+      }, redactor),
+      enter: server.onEnter,
       gateway: server.gateway,
       findZoneBySoa: async (fqdn) => dns.zoneOf(fqdn),
       retryDelayMs: 1,

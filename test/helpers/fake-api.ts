@@ -45,6 +45,9 @@ export interface OwnServer {
   readonly violations?: readonly string[];
   failRequest?(n: number, how: Failure): void;
   failed?(): boolean;
+  /** A person at a terminal, who reads what is shown and presses Enter. */
+  onLine?(line: string): void;
+  onEnter?(): Promise<void>;
   close(): Promise<void> | void;
 }
 

@@ -130,6 +130,8 @@ export interface ProviderContext<C> {
   addressOf(host: string): Promise<string>;
   /** For work that is not HTTP; asked anew before each step, because clean-up outlives an abort. */
   signal(): AbortSignal;
+  /** Waits until the person at the terminal presses Enter; undefined where nobody is there. */
+  readonly enter: (() => Promise<void>) | undefined;
   /** What a program that the provider starts finds in its environment. Providers read their own settings from `config`. */
   readonly env: EnvSource;
 }
