@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AcmeError, ConfigError, isAppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { expectAddress, expectObject } from './answer.ts';
 import { checkChain, toPem } from './certificate.ts';
 import type { AcmeConnection } from './client.ts';
-import { createCsr } from './csr.ts';
 import { downloadChain } from './download.ts';
+import { finalize } from './finalize.ts';
 import { generateCertificateKey, type KeyType } from './keys.ts';
 import { challengeName } from './names.ts';
 import { type Authorization, type Order, readAuthorization, readOrder } from './order.ts';
 import type { Challenge, Dns01 } from './ports.ts';
-import { problemError } from './problem.ts';
 import type { CertificateSettings, PendingOrder, Store, StoredCertificate } from './storage.ts';
+import { failed, waitForOrder } from './verdict.ts';
 
 export interface IssueRequest {
   /** Of the certificate in the store. */
@@ -31,13 +30,6 @@ export interface IssueContext {
   readonly log: Log;
   readonly signal: AbortSignal;
 }
-
-/** Every so many looks at an order that stays pending, its authorizations are read too: some CAs never tell the order. */
-const LOOKS_BETWEEN_AUTHORIZATIONS = 4;
-/** A CA may take a moment to see that an order is ready, or take it back to `ready` when issuing failed. */
-const FINALIZE_TRIES = 5;
-const ACCEPTED_TRIES = 2;
-const FIRST_PAUSE_MS = 250;
 
 /**
  * Obtains a certificate, or goes on with the order that an earlier run had to leave. The caller stores it, and only then
@@ -68,7 +60,7 @@ const fingerprint = ({ settings }: IssueRequest): string =>
 async function begin(request: IssueRequest, { acme, store, log }: IssueContext) {
   const { names, profile } = request.settings;
   const { profiles } = acme.directory.meta;
-  if (profile && !(profiles && profile in profiles)) {
+  if (profile && !(profiles && Object.hasOwn(profiles, profile))) {
     const known = Object.keys(profiles ?? {});
     throw new ConfigError(`the CA offers no profile ${profile}`, {
       hint: known.length > 0 ? `it offers ${known.join(', ')}` : 'it offers none: leave --profile out',
@@ -148,7 +140,7 @@ async function authorize(order: Order, request: IssueRequest, context: IssueCont
     current = await dns.solve(batch, () => answer(batch, order, request, context));
   }
   if (current.status !== 'pending') return current;
-  return waitForOrder(order, request, context, 'validate the names', ({ status }) => status !== 'pending');
+  return waitForOrder(order, request.timeoutMs, context, 'validate the names', ({ status }) => status !== 'pending');
 }
 
 type Answerable = Challenge & { readonly url: string; readonly authorization: string };
@@ -190,7 +182,7 @@ async function answer(
   );
   // The order follows its authorizations, so one request tells of all of them.
   if (!dns.oneValueAtATime) {
-    return waitForOrder(order, request, context, 'validate the names', ({ status }) => status !== 'pending');
+    return waitForOrder(order, request.timeoutMs, context, 'validate the names', ({ status }) => status !== 'pending');
   }
   for (const { authorization, identifier } of batch) {
     await acme.poll(authorization, {
@@ -204,92 +196,6 @@ async function answer(
     });
   }
   return order;
-}
-
-/** Polls the order until it is what is waited for; an order that turns invalid ends the run with the CA's reasons. */
-async function waitForOrder(
-  order: Order,
-  { timeoutMs }: IssueRequest,
-  context: IssueContext,
-  doing: string,
-  done: (order: Order) => boolean,
-): Promise<Order> {
-  let looks = 0;
-  return context.acme.poll(order.url, {
-    doing,
-    deadline: performance.now() + timeoutMs,
-    done: async (response) => {
-      const now = readOrder(response, order.url);
-      looks += 1;
-      if (now.status === 'invalid') return failed(now, context);
-      if (now.status === 'pending' && looks % LOOKS_BETWEEN_AUTHORIZATIONS === 0) {
-        const all = await Promise.all(now.authorizations.map((url) => readAuthorization(url, context.acme)));
-        if (all.some(({ status }) => status === 'invalid')) return failed(now, context);
-      }
-      return done(now) ? now : undefined;
-    },
-  });
-}
-
-/** The CA's verdict on an order that failed: its own error, and those of its challenges. */
-async function failed(order: Order, { acme, signal }: IssueContext): Promise<never> {
-  const doing = 'obtain the certificate';
-  if (order.error && order.error.subproblems.length > 0) throw problemError(order.error, doing);
-  const authorizations = await Promise.all(order.authorizations.map((url) => readAuthorization(url, acme))).catch(
-    (error: unknown) => {
-      signal.throwIfAborted();
-      if (order.error) return [];
-      throw error;
-    },
-  );
-  const subproblems = authorizations.flatMap(({ name, status, error }) => {
-    if (status === 'valid' || (status === 'pending' && !error)) return [];
-    return [
-      {
-        identifier: name,
-        kind: error?.kind || 'unauthorized',
-        detail: error?.detail || `the authorization is ${status}`,
-      },
-    ];
-  });
-  throw problemError(
-    {
-      kind: subproblems[0]?.kind ?? order.error?.kind ?? 'unauthorized',
-      detail: order.error?.detail || 'the CA could not validate every name',
-      subproblems,
-    },
-    doing,
-  );
-}
-
-async function finalize(order: Order, keyPem: string, request: IssueRequest, context: IssueContext): Promise<Order> {
-  const { acme, log, signal } = context;
-  const { names, mustStaple } = request.settings;
-  const wait = (doing: string, done: (order: Order) => boolean) => waitForOrder(order, request, context, doing, done);
-  const isSettled = ({ status }: Order) => status === 'ready' || status === 'valid';
-
-  let current = order.status === 'processing' ? await wait('issue the certificate', isSettled) : order;
-  let accepted = 0;
-  for (let tries = 1; current.status === 'ready' && tries <= FINALIZE_TRIES && accepted < ACCEPTED_TRIES; tries += 1) {
-    log.waiting('the CA is issuing');
-    const csr = await createCsr(names, keyPem, { mustStaple, commonName: request.commonName });
-    const response = await acme.post(
-      current.finalize,
-      { csr: csr.toString('base64url') },
-      { doing: 'finalize the order', tolerate: ['orderNotReady'] },
-    );
-    if (response.status < 400) {
-      accepted += 1;
-      current = readOrder(response, order.url);
-    } else {
-      // Not ready, or done already by a request whose answer was lost: the order tells.
-      if (tries > 1) await sleep(FIRST_PAUSE_MS * tries, undefined, { signal });
-      current = await wait('finalize the order', isSettled);
-    }
-    if (current.status === 'processing') current = await wait('issue the certificate', isSettled);
-  }
-  if (current.status === 'invalid') return failed(current, context);
-  return current.status === 'valid' ? current : wait('issue the certificate', ({ status }) => status === 'valid');
 }
 
 async function download(
