@@ -8,5 +8,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 // Node 22.8 and newer keep compiled code on disk; older ones have no such function.
 nodeModule.enableCompileCache?.();
+// The AWS SDK would tell users of Node.js 20 on every run that it wants a newer one.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 const { start } = await import('../dist/quoin.js');
 await start();

@@ -69,7 +69,7 @@ export function toMarkdown({ provider, choices, always, tuning, example }: Descr
     '## Credentials',
     ...groups,
     ...(always.length > 0 ? [...(groups.length > 0 ? ['And:'] : []), table(always)] : []),
-    FILES,
+    ...filesNote(credentialsOf(choices, always)),
     '## Tuning',
     table(tuning),
   ].join('\n\n')}\n`;
@@ -77,7 +77,18 @@ export function toMarkdown({ provider, choices, always, tuning, example }: Descr
 
 const ONE_AT_A_TIME =
   'The service holds one value per name, so a name and its wildcard are validated one after the other.';
-const FILES = 'Each of them may be given as `NAME_FILE`, the path of a file that holds the value.';
+const credentialsOf = (choices: Description['choices'], always: readonly Variable[]): readonly Variable[] => [
+  ...choices.flat(2),
+  ...always,
+];
+
+/** Where variables can be given by a file, and which cannot. */
+function filesNote(vars: readonly Variable[]): string[] {
+  const without = vars.filter(({ fromFile }) => !fromFile).flatMap(({ names }) => names.slice(0, 1));
+  if (without.length === vars.length) return [];
+  const but = without.length > 0 ? ` but ${without.map((name) => `\`${name}\``).join(', ')}` : '';
+  return [`Each of them${but} may be given as \`NAME_FILE\`, the path of a file that holds the value.`];
+}
 
 export interface TextOptions {
   /** Columns of the terminal. Default: 80. */
@@ -111,7 +122,7 @@ export function toText(
     ...section(choices.length > 0 ? 'And:' : 'Credentials:', always),
     ...section('Tuning:', tuning),
     '',
-    ...wrap(FILES.replace(/[`*]/gu, ''), width),
+    ...filesNote(credentialsOf(choices, always)).flatMap((note) => wrap(note.replace(/[`*]/gu, ''), width)),
     '',
     strong('Example:'),
     ...example.split('\n').map((line) => `  ${line}`),

@@ -182,7 +182,7 @@ const isReply = (result: unknown): result is FakeReply =>
 function parseBody(type: string | undefined, raw: string): unknown {
   if (raw === '') return undefined;
   if (type?.startsWith('application/x-www-form-urlencoded')) return Object.fromEntries(new URLSearchParams(raw));
-  if (/^application\/(?:[\w.-]+\+)?json\b/u.test(type ?? '')) return JSON.parse(raw);
+  if (/^application\/(?:[\w.-]+\+|x-amz-)?json\b/u.test(type ?? '')) return JSON.parse(raw);
   if (/^\s*[[{]/u.test(raw)) throw new Violation(`JSON sent as ${type ?? 'nothing in particular'}`);
   return raw;
 }
