@@ -1,3 +1,6 @@
+// The AWS SDK tells users of Node.js 20 that it wants a newer one; bin/quoin.js does the same.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+
 export default {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
