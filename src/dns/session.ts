@@ -140,7 +140,7 @@ export async function openSession(provider: Provider, options: SessionOptions): 
   return {
     provider,
     tuning,
-    oneValueAtATime: provider.oneValueAtATime ?? false,
+    oneValueAtATime: editor.oneValueAtATime ?? provider.oneValueAtATime ?? false,
     add: (values) => change('add', values, running),
     remove: (values) => change('remove', values, afterwards()),
     async close() {

@@ -182,7 +182,7 @@ describe.each(cases.flat())('%s', (_title, id, makeFixture) => {
     expect(dns.txt(value.fqdn)).toEqual([]);
   });
 
-  it('does a thing twice as if once', async () => {
+  behaves('does a thing twice as if once', async () => {
     const value = { fqdn: '_acme-challenge.new.example.com', value: 'one' };
     await within(async (s) => {
       await s.add([value, value]);

@@ -55,6 +55,7 @@ export type Behaviour =
   | 'adds a value next to values of others'
   | 'keeps two values of one name'
   | 'deletes the name with its last value'
+  | 'does a thing twice as if once'
   | 'picks the deepest zone'
   | 'writes at a zone apex'
   | 'says which zones it looked for'

@@ -49,6 +49,8 @@ export interface ZoneLookup<Z extends Zone> {
  */
 export interface TxtEditor<Z extends Zone = Zone> extends ZoneLookup<Z> {
   apply(zone: Z, changes: TxtChanges): Promise<void>;
+  /** Where that depends on the configuration: see `ProviderDefinition.oneValueAtATime`, which it overrides. */
+  readonly oneValueAtATime?: boolean;
   /** Ends a session. Called also after failures, and again if it fails. */
   close?(): Promise<void>;
 }

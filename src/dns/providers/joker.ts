@@ -37,13 +37,11 @@ export default defineProvider({
     }),
   },
   tuning: { prefix: 'JOKER', minTtl: 60, propagationTimeout: 120, httpTimeout: 60, sequenceInterval: 60 },
-  // Only SVC needs it, but the contract asks before the mode is known.
-  oneValueAtATime: true,
 
   connect({ config: { mode, auth }, rest, hide }) {
     const login = auth.user && auth.password ? { username: auth.user, password: auth.password } : undefined;
     if (mode === 'SVC') {
-      if (login) return dynamicDns(rest, login);
+      if (login) return { ...dynamicDns(rest, login), oneValueAtATime: true };
       throw new ConfigError('joker: JOKER_API_MODE=SVC needs JOKER_USERNAME and JOKER_PASSWORD, those of Dynamic DNS');
     }
     return dmapi(rest, hide, auth.via === 'key' ? { 'api-key': auth.key } : { ...login });
@@ -55,7 +53,17 @@ function dynamicDns(rest: Client, login: { username: string; password: string })
   const api = rest({
     url: 'https://svc.joker.com/nic/',
     parse: (answer) => answer.trim(),
-    problem: (said: string | undefined, status) => (status === 200 && said?.startsWith('OK') ? null : said),
+    problem(said: string | undefined, status) {
+      if (status === 200 && said?.startsWith('OK')) return null;
+      const refused = status === 401 || said === 'badauth';
+      return {
+        message: said || 'an empty answer',
+        fault: refused ? 'auth' : undefined,
+        hint: refused
+          ? 'check JOKER_USERNAME and JOKER_PASSWORD: those of Dynamic DNS, for this very domain'
+          : undefined,
+      };
+    },
   });
   const replace = async (zone: string, label: string, value: string) =>
     api.post('replace', new URLSearchParams({ ...login, zone, label, type: 'TXT', value }));
@@ -119,7 +127,7 @@ function dmapi(rest: Client, hide: (secret: string) => void, login: Record<strin
       session ??= open();
       const used = session;
       const sid = await used.catch((error: unknown) => {
-        session = undefined;
+        if (session === used) session = undefined;
         throw error;
       });
       const reply = await send(request, { 'auth-sid': sid, ...form });
@@ -168,6 +176,6 @@ const codeOf = (reply: Reply | undefined) => fieldOf(reply, 'status-code')[0];
 
 /**
  * Long TXT values come back as `label TXT 0  "value " 120`, and sent so the space would become a part of the value
- * (https://github.com/go-acme/lego/pull/1168). All other lines go back letter by letter.
+ * (lego repairs them too: providers/dns/joker, fixTxtLines). All other lines go back letter by letter.
  */
 const repaired = (line: string): string => line.replace(/^(\S+\s+TXT\s+\S+)\s+"(\S+) "(?=\s)/u, '$1 "$2"');

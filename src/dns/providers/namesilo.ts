@@ -68,10 +68,11 @@ export default defineProvider({
 });
 
 /** Errors come with status 200. */
-function problemOf(body: Answer | undefined): Problem | null | undefined {
+function problemOf(body: Answer | undefined, status: number): Problem | null | undefined {
   const { code, detail = 'no reason given' } = body?.reply ?? {};
+  if (code === undefined) return status === 200 ? { message: 'an answer without a code' } : undefined;
   const number = Number(code);
-  if (code === undefined || (number >= SUCCESS && number < 400)) return undefined;
+  if (number >= SUCCESS && number < 400) return undefined;
   if (number === DNS_ERROR && /already exists/iu.test(detail)) return null;
   const fault = faults[number];
   return {

@@ -56,6 +56,15 @@ it('waits while another request is being processed', async () => {
   await server.close();
 });
 
+it('takes no answer without a code for a domain', async () => {
+  const { server, open } = await answering('dnsListRecords', { body: 'Welcome' });
+  await expect((await open()).add([value])).rejects.toMatchObject({
+    fault: 'api',
+    message: expect.stringContaining('without a code'),
+  });
+  await server.close();
+});
+
 it('keeps within the TTLs that NameSilo accepts', async () => {
   const { dns, server, open } = await fakeVendor(namesilo, namesiloFixture());
   await (await open({ NAMESILO_TTL: '60' })).add([value]);
