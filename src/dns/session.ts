@@ -58,6 +58,12 @@ export interface DnsSession {
   close(): Promise<void>;
 }
 
+/**
+ * The signal of what is being done. Clean-up has one of its own, because it must run after Ctrl-C has aborted the rest. Providers
+ * ask for "the" signal; which one that is depends on who called, not on when. One for all sessions: every one of these costs
+ * each promise of the process some time, for ever, on Node 20.
+ */
+const context = new AsyncLocalStorage<AbortSignal>();
 const CLEANUP_LIMIT_MS = 120_000;
 const SIDE_BY_SIDE = 8;
 
@@ -73,10 +79,7 @@ export async function openSession(provider: Provider, options: SessionOptions): 
   const ttl = Math.max(tuning.ttl, provider.tuning.minTtl ?? 0);
   const timeoutMs = tuning.httpTimeout * 1000;
 
-  // Clean-up has a signal of its own, because it must run after Ctrl-C has aborted the rest. Providers ask for "the" signal;
-  // which one that is depends on who called, not on when.
   const running = options.signal ?? new AbortController().signal;
-  const context = new AsyncLocalStorage<AbortSignal>();
   const signal = () => context.getStore() ?? running;
   const afterwards = () => AbortSignal.timeout(CLEANUP_LIMIT_MS);
 
@@ -91,18 +94,19 @@ export async function openSession(provider: Provider, options: SessionOptions): 
     signal,
     gateway: options.gateway,
   };
-  const editor: TxtEditor = await attempt('connect', running, async () =>
-    provider.connect({
-      config,
-      log,
-      timeoutMs,
-      signal,
-      env,
-      rest: (rest) => createRest(http, rest),
-      hide: (secret) => redactor.hide(secret),
-      addressOf: options.addressOf ?? noResolver(provider.id),
-      enter: enter && (() => enter(signal())),
-    }),
+  const handed: Parameters<Provider['connect']>[0] = {
+    config,
+    log,
+    timeoutMs,
+    signal,
+    env,
+    rest: (rest) => createRest(http, rest),
+    hide: (secret) => redactor.hide(secret),
+    addressOf: options.addressOf ?? noResolver(provider.id),
+    enter: enter && (() => enter(signal())),
+  };
+  const editor: TxtEditor = await context.run(running, () =>
+    attempt('connect', running, async () => provider.connect(handed)),
   );
 
   const zoneOf = createZoneFinder(provider.id, editor, options.findZoneBySoa);
