@@ -43,11 +43,11 @@ export default defineProvider({
     const isV3 = region.startsWith('c3');
     const login = (): Promise<Token> =>
       isV3
-        ? loginV3({ rest, hide }, identity, {
+        ? loginV3({ who: 'conoha', rest, hide }, identity, {
             identity: { methods: ['password'], password: { user: { id: user, password } } },
             scope: { project: { id: tenant } },
           })
-        : loginV2({ rest, hide }, identity, {
+        : loginV2({ who: 'conoha', rest, hide }, identity, {
             tenantId: tenant,
             passwordCredentials: { username: user, password },
           });

@@ -117,7 +117,7 @@ export default defineProvider({
     const api = serviceClient(
       { rest },
       {
-        login: () => loginV3({ rest, hide }, address, form),
+        login: () => loginV3({ who: 'designate', rest, hide }, address, form),
         url: (token) =>
           endpointOf('designate', token, {
             type: 'dns',

@@ -34,7 +34,7 @@ export default defineProvider({
       { rest },
       {
         login: () =>
-          loginV3({ rest, hide }, identity, {
+          loginV3({ who: 'otc', rest, hide }, identity, {
             identity: { methods: ['password'], password: { user: { name: user, password, domain: { name: domain } } } },
             scope: { project: { name: project } },
           }),

@@ -119,7 +119,7 @@ export function designateZones({
         if (now.status === 'ERROR') throw new ProviderError('api', `${who}: ${what} is in status ERROR`);
         return isPending(now) ? undefined : true;
       },
-      { what: `${who}: an earlier change of ${what}`, signal: signal(), intervalMs: 2000, timeoutMs: 300_000 },
+      { what: `${who}: a change of ${what}`, signal: signal(), intervalMs: 2000, timeoutMs: 300_000 },
     );
   const setPath = (zone: DesignateZone, id: string) => `zones/${zone.id}/recordsets/${id}`;
 
@@ -130,7 +130,7 @@ export function designateZones({
     const records = values.map((value) => before.find((record) => unquoteTxt(record) === value) ?? quoteTxt(value));
     const name = `${fqdn}.`;
     if (set && records.length === 0) {
-      await api.delete(setPath(zone, set.id));
+      await api.delete(setPath(zone, set.id)).catch(unlessMissing);
       waitingIn(zone).delete(set.id);
       return;
     }

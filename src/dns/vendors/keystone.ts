@@ -7,11 +7,16 @@ import {
   type RestOptions,
 } from '../kit/index.ts';
 
-type Context = Pick<ProviderContext<unknown>, 'rest' | 'hide'>;
+interface Context extends Pick<ProviderContext<unknown>, 'rest' | 'hide'> {
+  /** The provider's id, for messages. */
+  readonly who: string;
+}
 
 export interface Endpoint {
   /** What is served: `dns`. */
   readonly type: string;
+  /** Who serves it, as the operator named it. */
+  readonly name?: string | undefined;
   /** Who may reach it: `public`, `internal`, `admin`. */
   readonly face: string;
   readonly region?: string | undefined;
@@ -26,6 +31,7 @@ interface V3Body {
   token?: {
     catalog?: {
       type: string;
+      name?: string;
       endpoints?: { interface?: string; region?: string; region_id?: string; url: string }[];
     }[];
   };
@@ -35,16 +41,17 @@ interface V2Body {
     token?: { id?: string };
     serviceCatalog?: {
       type: string;
+      name?: string;
       endpoints?: { region?: string; publicURL?: string; internalURL?: string; adminURL?: string }[];
     }[];
   };
 }
 
 /** Errors are an object with one member, named `error` or after the kind of error. */
-export const keystoneProblem: NonNullable<RestOptions['problem']> = (body, status) =>
+export const keystoneProblem = (body: object | undefined, status: number): string | undefined =>
   status < 400
     ? undefined
-    : Object.values<{ message?: unknown } | undefined>(body ?? {})
+    : Object.values<{ message?: unknown } | undefined>({ ...body })
         .map((error) => error?.message)
         .find((message) => typeof message === 'string');
 
@@ -59,17 +66,18 @@ const withoutVersion = (address: string): string =>
  * Version 3: https://docs.openstack.org/api-ref/identity/v3/#password-authentication-with-scoped-authorization
  * @throws ProviderError `auth` when the credentials are refused
  */
-export async function loginV3({ rest, hide }: Context, address: string, auth: object): Promise<Token> {
+export async function loginV3({ who, rest, hide }: Context, address: string, auth: object): Promise<Token> {
   const api = rest({ url: `${withoutVersion(address)}/v3/`, problem: keystoneProblem });
   const { headers, body } = await api
     .request<V3Body | undefined>('POST', 'auth/tokens', { body: { auth } })
     .catch(noIdentityService);
   const id = headers['x-subject-token'];
-  if (!id) throw new ProviderError('api', `${address} answered a login without a token`);
+  if (!id) throw new ProviderError('api', `${who}: ${address} answered a login without a token`);
   hide(id);
-  const catalogue = (body?.token?.catalog ?? []).flatMap(({ type, endpoints = [] }) =>
+  const catalogue = (body?.token?.catalog ?? []).flatMap(({ type, name, endpoints = [] }) =>
     endpoints.map(({ interface: face = 'public', region, region_id, url }) => ({
       type,
+      name,
       face,
       region: region ?? region_id,
       url,
@@ -82,7 +90,7 @@ export async function loginV3({ rest, hide }: Context, address: string, auth: ob
  * Version 2: https://docs.openstack.org/api-ref/identity/v2/ (archived), and what vendors made of it.
  * @throws ProviderError `auth` when the credentials are refused
  */
-export async function loginV2({ rest, hide }: Context, address: string, auth: object): Promise<Token> {
+export async function loginV2({ who, rest, hide }: Context, address: string, auth: object): Promise<Token> {
   const api = rest({
     url: `${withoutVersion(address)}/v2.0/`,
     problem(body: V2Body | undefined, status) {
@@ -91,11 +99,11 @@ export async function loginV2({ rest, hide }: Context, address: string, auth: ob
     },
   });
   const { access } = await api.post<V2Body>('tokens', { auth }).catch(noIdentityService);
-  if (!access?.token?.id) throw new ProviderError('api', `${address} answered a login without a token`);
-  const catalogue = (access.serviceCatalog ?? []).flatMap(({ type, endpoints = [] }) =>
+  if (!access?.token?.id) throw new ProviderError('api', `${who}: ${address} answered a login without a token`);
+  const catalogue = (access.serviceCatalog ?? []).flatMap(({ type, name, endpoints = [] }) =>
     endpoints.flatMap(({ region, publicURL, internalURL, adminURL }) =>
       Object.entries({ public: publicURL, internal: internalURL, admin: adminURL }).flatMap(([face, url]) =>
-        url ? [{ type, face, region, url }] : [],
+        url ? [{ type, name, face, region, url }] : [],
       ),
     ),
   );

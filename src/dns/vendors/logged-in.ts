@@ -2,7 +2,8 @@ import { ProviderError } from '../kit/index.ts';
 
 export interface LoginApi<S> {
   login(): Promise<S>;
-  logout(session: S): Promise<unknown>;
+  /** For vendors that count sessions. */
+  logout?(session: S): Promise<unknown>;
 }
 
 export interface LoggedIn<S> {
@@ -39,14 +40,14 @@ export function loggedIn<S>({ login, logout }: LoginApi<S>): LoggedIn<S> {
         }
         if (current !== used) continue; // Another request has seen to it.
         current = undefined;
-        await logout(session).catch(() => {}); // It may have been refused for another reason, and still be open.
+        await logout?.(session).catch(() => {}); // It may have been refused for another reason, and still be open.
       }
     },
 
     async close() {
       const session = await current?.catch(() => undefined);
       if (session !== undefined)
-        await logout(session).catch((error: unknown) => {
+        await logout?.(session).catch((error: unknown) => {
           if (!isRefused(error)) throw error;
         });
       current = undefined;

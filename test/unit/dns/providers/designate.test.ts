@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import makeFixture, { fakeDesignate } from '../../../../fixtures/dns/designate.ts';
@@ -180,6 +180,7 @@ it('needs a user for an application credential by name', async () => {
 
 describe('OS_CLOUD', () => {
   const folder = mkdtempSync(join(tmpdir(), 'quoin-clouds-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
   const write = (file: string, content: string) => {
     writeFileSync(join(folder, file), content);
     return join(folder, file);
