@@ -1,6 +1,6 @@
 /** The public plugin API: everything a provider may import. */
 
-export { ConfigError, ProviderError, type ProviderFault } from '../../errors.ts';
+export { ConfigError, isProviderError, ProviderError, type ProviderFault } from '../../errors.ts';
 export {
   createUpdateClient,
   type ResourceRecord,
@@ -11,7 +11,7 @@ export {
 } from '../wire/index.ts';
 export * from './change-sets.ts';
 export * from './contract.ts';
-export { direct, distinct, type Extras, perRecord, perRecordSet, wholeZone } from './editors.ts';
+export { direct, distinct, type Extras, perRecord, perRecordSet, unlessMissing, wholeZone } from './editors.ts';
 export { choice, flag, ignored, list, number, oneOf, seconds, secret, text, url } from './env.ts';
 export { asciiName, quoteTxt, unquoteTxt } from './names.ts';
 export * from './poll.ts';

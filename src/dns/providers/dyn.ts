@@ -3,10 +3,10 @@ import {
   changeSets,
   defineProvider,
   type Problem,
-  ProviderError,
   pollUntil,
   secret,
   text,
+  unlessMissing,
   unquoteTxt,
   type Zone,
 } from '../kit/index.ts';
@@ -98,9 +98,9 @@ export default defineProvider({
           const found: { fqdn: string; value: string; id: string }[] = [];
           for (const fqdn of fqdns) {
             const node = `TXTRecord/${zone}/${fqdn}/`;
-            for (const uri of (await send<string[]>(token, 'GET', node).catch(noneIfMissing)) ?? []) {
+            for (const uri of (await send<string[]>(token, 'GET', node).catch(unlessMissing)) ?? []) {
               const id = uri.replace(/\/$/u, '').split('/').at(-1) ?? '';
-              const record = await send<TxtResource>(token, 'GET', `${node}${id}/`).catch(noneIfMissing);
+              const record = await send<TxtResource>(token, 'GET', `${node}${id}/`).catch(unlessMissing);
               if (record) found.push({ fqdn, id, value: unquoteTxt(record.rdata.txtdata) });
             }
           }
@@ -111,7 +111,7 @@ export default defineProvider({
           for (const { fqdn, value, ttl } of add)
             await send(token, 'POST', `TXTRecord/${zone}/${fqdn}/`, { rdata: { txtdata: value }, ttl: String(ttl) });
           for (const { fqdn, id } of remove)
-            await send(token, 'DELETE', `TXTRecord/${zone}/${fqdn}/${id}/`).catch(noneIfMissing);
+            await send(token, 'DELETE', `TXTRecord/${zone}/${fqdn}/${id}/`).catch(unlessMissing);
         },
         async commit({ name: zone }) {
           if (!changed.has(`${token} ${zone}`)) return;
@@ -158,8 +158,4 @@ function problemOf(body: Failure | undefined, status: number): Problem | null | 
   if (said.some((info) => /^login:|Auth-Token/u.test(info)))
     return { message, fault: 'auth', hint: 'check DYN_CUSTOMER_NAME, DYN_USER_NAME and DYN_PASSWORD' };
   return codes.includes('NOT_FOUND') ? { message, fault: 'missing' } : { message };
-}
-
-function noneIfMissing(error: unknown): undefined {
-  if (!(error instanceof ProviderError && error.fault === 'missing')) throw error;
 }

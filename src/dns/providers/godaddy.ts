@@ -7,6 +7,7 @@ import {
   type RecordSet,
   recordSets,
   secret,
+  unlessMissing,
   unquoteTxt,
   url,
 } from '../kit/index.ts';
@@ -84,7 +85,7 @@ function version1(rest: Client, base: string, key: string, password: string) {
       const found: (Row & { fqdn: string })[] = [];
       for (const fqdn of fqdns) {
         const name = fqdn === zone.name ? '@' : fqdn.slice(0, -zone.name.length - 1);
-        const records = (await api.get<{ data: string; ttl: number }[]>(path(zone, name)).catch(noneIfMissing)) ?? [];
+        const records = (await api.get<{ data: string; ttl: number }[]>(path(zone, name)).catch(unlessMissing)) ?? [];
         // Clients of old wrote empty values because they could not delete; they cannot be written back.
         const rows = records.filter(({ data }) => data !== '');
         found.push(...rows.map(({ data, ttl }) => ({ fqdn, value: unquoteTxt(data), data, ttl })));
@@ -96,7 +97,7 @@ function version1(rest: Client, base: string, key: string, password: string) {
     async write(zone, sets: readonly RecordSet<Row>[]) {
       for (const { name, rows } of sets) {
         // An empty list is refused.
-        if (rows.length === 0) await api.delete(path(zone, name)).catch(noneIfMissing);
+        if (rows.length === 0) await api.delete(path(zone, name)).catch(unlessMissing);
         else
           await api.put(
             path(zone, name),
@@ -164,8 +165,4 @@ async function unlessUnknown(name: string, asked: Promise<unknown>): Promise<{ n
     if (error instanceof ProviderError && [400, 404, 422].includes(error.status ?? 0)) return undefined;
     throw error;
   }
-}
-
-function noneIfMissing(error: unknown): undefined {
-  if (!(error instanceof ProviderError) || error.fault !== 'missing') throw error;
 }

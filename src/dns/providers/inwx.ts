@@ -9,6 +9,7 @@ import {
   ProviderError,
   secret,
   text,
+  unlessMissing,
   unquoteTxt,
   type Zone,
 } from '../kit/index.ts';
@@ -133,7 +134,7 @@ export default defineProvider({
       async write(zone, { add, remove }) {
         for (const { fqdn, value, ttl } of add)
           await call('nameserver.createRecord', { domain: zone.name, type: 'TXT', name: fqdn, content: value, ttl });
-        for (const { id } of remove) await call('nameserver.deleteRecord', { id }).catch(unlessGone);
+        for (const { id } of remove) await call('nameserver.deleteRecord', { id }).catch(unlessMissing);
       },
       close: () => session.close(),
     });
@@ -153,10 +154,6 @@ const problems =
     if (code === MISSING) return { message, fault: 'missing' };
     return code === TOO_MANY_SESSIONS ? { message, fault: 'rate' } : { message };
   };
-
-const unlessGone = (error: unknown): void => {
-  if (!(error instanceof ProviderError && error.fault === 'missing')) throw error;
-};
 
 /** `name=value` of each cookie in a header that joins several with commas. */
 const cookiesOf = (header: string): string[] =>

@@ -6,11 +6,11 @@ import {
   oneOf,
   type Problem,
   type ProviderContext,
-  ProviderError,
   perRecord,
   type RestOptions,
   secret,
   text,
+  unlessMissing,
   unquoteTxt,
 } from '../kit/index.ts';
 import { shortLived } from '../vendors/short-lived.ts';
@@ -94,7 +94,7 @@ export default defineProvider({
           subDomain: name,
         });
         for (const id of ids ?? []) {
-          const record = await api.get<ZoneRecord>(`${records(zone.name)}/${id}`).catch(noneIfMissing);
+          const record = await api.get<ZoneRecord>(`${records(zone.name)}/${id}`).catch(unlessMissing);
           if (record) found.push(record);
         }
         // `subDomain` is a filter like SQL's LIKE, and none at all when it is empty.
@@ -196,8 +196,4 @@ function problemOf(body: Failure | undefined, status: number): Problem | undefin
     return { message, fault: 'auth', hint: 'allow these actions in the IAM policy of the service account' };
   const hint = nextSteps[errorCode ?? ''];
   return { message, hint, fault: hint ? 'auth' : undefined };
-}
-
-function noneIfMissing(error: unknown): undefined {
-  if (!(error instanceof ProviderError) || error.fault !== 'missing') throw error;
 }

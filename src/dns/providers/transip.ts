@@ -6,10 +6,10 @@ import {
   defineProvider,
   distinct,
   type Problem,
-  ProviderError,
   type TxtChanges,
   type TxtRecord,
   text,
+  unlessMissing,
   unquoteTxt,
   type Zone,
 } from '../kit/index.ts';
@@ -92,7 +92,9 @@ export default defineProvider({
         for (const { name, expire, type, content } of present.filter((entry) =>
           remove.some((gone) => isEntry(entry, gone)),
         )) {
-          await api.delete(`domains/${zone.name}/dns`, { dnsEntry: { name, expire, type, content } }).catch(unlessGone);
+          await api
+            .delete(`domains/${zone.name}/dns`, { dnsEntry: { name, expire, type, content } })
+            .catch(unlessMissing);
         }
       },
     };
@@ -101,10 +103,6 @@ export default defineProvider({
 
 const isEntry = (entry: DnsEntry, { name, value }: TxtRecord): boolean =>
   asciiName(entry.name) === name && unquoteTxt(entry.content) === value;
-
-function unlessGone(error: unknown): void {
-  if (!(error instanceof ProviderError) || error.fault !== 'missing') throw error;
-}
 
 async function readKey(path: string, hide: (secret: string) => void): Promise<KeyObject> {
   const pem = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {

@@ -3,9 +3,9 @@ import {
   basicAuth,
   changeSets,
   defineProvider,
-  ProviderError,
   secret,
   text,
+  unlessMissing,
   unquoteTxt,
   url,
 } from '../kit/index.ts';
@@ -57,15 +57,11 @@ export default defineProvider({
       },
       async write(zone, { add, remove }) {
         for (const { fqdn, value } of add) await api.post(`${zone.name}/txt`, { name: fqdn, destination: value });
-        for (const { id } of remove) await api.delete(`${zone.name}/txt/${id}`).catch(unlessGone);
+        for (const { id } of remove) await api.delete(`${zone.name}/txt/${id}`).catch(unlessMissing);
       },
     });
   },
 });
-
-function unlessGone(error: unknown): void {
-  if (!(error instanceof ProviderError) || error.fault !== 'missing') throw error;
-}
 
 /** A refused resource comes back with the complaints in place of the values: `{"name":"invalid_host"}`. */
 function complaint(body: unknown): string | undefined {

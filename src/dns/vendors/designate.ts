@@ -8,6 +8,7 @@ import {
   quoteTxt,
   type Rest,
   type TxtEditor,
+  unlessMissing,
   unquoteTxt,
   type Zone,
 } from '../kit/index.ts';
@@ -183,8 +184,4 @@ export function designateZones({
       for (const id of ids) await settled(setPath(zone, id), `a record set in ${zone.name}`);
     },
   });
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (!(error instanceof ProviderError) || error.fault !== 'missing') throw error;
 }
