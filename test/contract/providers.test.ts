@@ -120,7 +120,7 @@ describe.each(cases.flat())('%s', (_title, id, makeFixture) => {
     for (const { names, help } of listVars(provider.env)) {
       expect(help.length).toBeGreaterThan(5);
       expect(help).not.toMatch(/\.$/u);
-      for (const spelling of names) expect(spelling).toMatch(/^[A-Z][A-Z0-9_]+$/u);
+      for (const spelling of names) expect(spelling).toMatch(/^[A-Z][A-Za-z0-9_]+$/u);
     }
   });
 

@@ -14,7 +14,8 @@ import {
   text,
   unquoteTxt,
 } from '../kit/index.ts';
-import { googleAuth, readFile } from '../vendors/google-auth.ts';
+import { googleAuth } from '../vendors/google-auth.ts';
+import { readFile } from '../vendors/key-files.ts';
 
 interface ManagedZone {
   name: string;
@@ -196,12 +197,12 @@ function credentialsOf({ config, env: { APPDATA, HOME } }: Context): { json: str
   if (config.serviceAccount !== undefined) return { json: config.serviceAccount, from: 'GCE_SERVICE_ACCOUNT' };
   const variable = 'GOOGLE_APPLICATION_CREDENTIALS';
   if (config.applicationDefault !== undefined)
-    return { json: readFile(config.applicationDefault, variable), from: variable };
+    return { json: readFile(`gcloud: ${variable}`, config.applicationDefault), from: variable };
   const folder =
     config.configFolder ?? (APPDATA ? join(APPDATA, 'gcloud') : join(HOME ?? homedir(), '.config', 'gcloud'));
   const path = join(folder, 'application_default_credentials.json');
   try {
-    return { json: readFile(path, 'application default credentials'), from: path };
+    return { json: readFile('gcloud: the gcloud CLI', path), from: path };
   } catch {
     return undefined;
   }
@@ -211,7 +212,7 @@ interface Failure {
   error?: { message?: string; errors?: { reason?: string }[] };
 }
 
-/** https://cloud.google.com/apis/design/errors; the reasons are those of https://cloud.google.com/storage/docs/json_api/v1/status-codes */
+/** https://cloud.google.com/apis/design/errors, with the list of `errors` and their reasons that older APIs have beside it. */
 function problemOf(body: Failure | undefined, status: number, project: string): Problem | undefined {
   const message = body?.error?.message;
   if (status < 400 || message === undefined) return undefined;

@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { ConfigError, type ProviderContext, ProviderError } from '../kit/index.ts';
-import { type AskForToken, privateKeyFrom, signedJwt, tokenServers } from './oauth.ts';
+import { privateKeyFrom, readFile } from './key-files.ts';
+import { type AskForToken, signedJwt, tokenServers } from './oauth.ts';
 import { type ShortLived, shortLived } from './short-lived.ts';
 
 /** https://google.aip.dev/auth/4110 and the pages after it, for the kinds of credentials. */
 interface CredentialFile {
   type?: string;
+  universe_domain?: string;
   project_id?: string;
   quota_project_id?: string;
   client_email?: string;
@@ -20,6 +21,8 @@ interface CredentialFile {
   token_url?: string;
   workforce_pool_user_project?: string;
   credential_source?: {
+    /** `aws1`: the addresses are those of AWS. */
+    environment_id?: string;
     file?: string;
     url?: string;
     headers?: Record<string, string>;
@@ -51,6 +54,8 @@ export interface GoogleAuth {
 }
 
 const ALL_APIS = 'https://www.googleapis.com/auth/cloud-platform';
+/** Google's own cloud; others run the same software. */
+const UNIVERSE = 'googleapis.com';
 /** Clocks differ; Google refuses what was issued in the future. */
 const SKEW_SECONDS = 10;
 const HOUR_SECONDS = 3600;
@@ -75,9 +80,8 @@ export function googleAuth(
     const { client_email: issuer, private_key: pem, private_key_id: kid } = account;
     const address = account.token_uri ?? 'https://oauth2.googleapis.com/token';
     if (!issuer || !pem) throw new ConfigError(`gcloud: ${check} lacks client_email or private_key`);
-    context.hide(pem);
     const iat = Math.floor(Date.now() / 1000) - SKEW_SECONDS;
-    const header = { alg: 'RS256' as const, typ: 'JWT', ...(kid ? { kid } : {}) };
+    const header = { alg: 'RS256', typ: 'JWT', ...(kid ? { kid } : {}) } as const;
     const claims = { iss: issuer, scope: wanted, aud: address, iat, exp: iat + HOUR_SECONDS };
     const assertion = signedJwt(header, claims, privateKeyFrom(`gcloud: private_key of ${check}`, pem));
     context.hide(assertion); // Whoever has it can ask for tokens, too.
@@ -93,7 +97,7 @@ export function googleAuth(
     return oauth(user.token_uri ?? 'https://oauth2.googleapis.com/token', form);
   }
 
-  /** Workload identity federation: https://google.aip.dev/auth/4117 and https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token */
+  /** Workload identity: https://google.aip.dev/auth/4117, https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token */
   async function byFederation(pool: CredentialFile, wanted: string): Promise<ShortLived> {
     const subject = await subjectToken(pool);
     context.hide(subject);
@@ -112,16 +116,16 @@ export function googleAuth(
     const field =
       source.format?.type === 'json' ? (source.format.subject_token_field_name ?? 'access_token') : undefined;
     if (source.file) {
-      const content = readFile(source.file, `credential_source of ${check}`).trim();
+      const content = readFile(`gcloud: credential_source of ${check}`, source.file).trim();
       return field === undefined ? content : String(parseFile<Record<string, string>>(content, source.file)[field]);
     }
-    if (source.url) {
+    if (source.url && !source.environment_id) {
       for (const header of Object.values(source.headers ?? {})) context.hide(header);
       const call = { headers: source.headers ?? {}, check };
       const answer = await ask<string | Record<string, string>>('GET', source.url, call);
       return typeof answer === 'string' ? answer.trim() : String(answer[field ?? '']);
     }
-    throw new ConfigError(`gcloud: ${check} has a credential_source that is neither a file nor an address`);
+    throw new ConfigError(`gcloud: ${check} has a credential_source that is neither a file nor the address of a token`);
   }
 
   /** https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateAccessToken */
@@ -138,7 +142,8 @@ export function googleAuth(
       const answer = await metadata<OAuthAnswer>('instance/service-accounts/default/token');
       return { token: answer.access_token, seconds: answer.expires_in ?? 0 };
     }
-    const { type, service_account_impersonation_url: address } = credentials;
+    const { type, service_account_impersonation_url: address, universe_domain: universe = UNIVERSE } = credentials;
+    if (universe !== UNIVERSE) throw new ConfigError(`gcloud: ${check} is for ${universe}, which is not supported`);
     if (type === 'service_account') return byServiceAccount(credentials, wanted);
     if (type === 'authorized_user') return byUser(credentials);
     if (type === 'external_account') {
@@ -176,17 +181,6 @@ const askMetadata =
       throw new ProviderError('network', error.message, { cause: error, hint: `outside Google Cloud set ${variable}` });
     }
   };
-
-/** @throws ConfigError saying where the path comes from */
-export function readFile(path: string, from: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new ConfigError(
-      `gcloud: ${from} names ${path}, which cannot be read (${(error as NodeJS.ErrnoException).code})`,
-    );
-  }
-}
 
 function parseFile<T extends object = CredentialFile>(json: string, from: string): T {
   try {

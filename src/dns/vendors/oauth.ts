@@ -1,19 +1,14 @@
-import { constants, createPrivateKey, type KeyObject, sign } from 'node:crypto';
-import { type CallOptions, ConfigError, type ProviderContext, type ProviderFault } from '../kit/index.ts';
+import { constants, type KeyObject, sign } from 'node:crypto';
+import type { CallOptions, ProviderContext, ProviderFault } from '../kit/index.ts';
 
-/** @throws ConfigError naming `source`: where the PEM comes from */
-export function privateKeyFrom(source: string, pem: string, passphrase?: string | undefined): KeyObject {
-  try {
-    return createPrivateKey(passphrase === undefined ? pem : { key: pem, passphrase });
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? '';
-    const why = /BAD_DECRYPT|MISSING_PASSPHRASE/u.test(code) ? 'cannot be decrypted' : 'is no private key in PEM form';
-    throw new ConfigError(`${source} ${why}`, { cause });
-  }
+export interface JwtHeader {
+  readonly alg: 'RS256' | 'PS256';
+  readonly typ: 'JWT';
+  readonly [parameter: string]: unknown;
 }
 
 /** A JSON Web Token (RFC 7519) signed with RSA (RFC 7518 sections 3.3 and 3.5). Times in it count whole seconds. */
-export function signedJwt(header: { readonly alg: 'RS256' | 'PS256' }, claims: object, key: KeyObject): string {
+export function signedJwt(header: JwtHeader, claims: object, key: KeyObject): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
   const text = `${encode(header)}.${encode(claims)}`;
   const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
