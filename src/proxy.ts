@@ -7,15 +7,19 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** What a proxy that refuses to connect is told apart by. */
 export const PROXY_REFUSED = 'EPROXYREFUSED';
 
+/** Loopback; link-local (RFC 3927, where AWS, Azure, Google and Oracle have theirs), and the names and addresses of others. */
+const nearby = /^(?:localhost|127\..*|::1|169\.254\..*|fd00:ec2::254|metadata\.google\.internal|100\.100\.100\.200)$/u;
+
 /**
- * The proxy that lego (Go) would take: HTTPS_PROXY or HTTP_PROXY, lower case first, but none for loopback and for what
- * NO_PROXY names: hosts with all below them, host:port, addresses, CIDR blocks, `*`.
+ * The proxy that lego (Go) would take: HTTPS_PROXY or HTTP_PROXY, lower case first, but none for loopback, for the metadata
+ * services of clouds, which know who asks by where it comes from, and for what NO_PROXY names: hosts with all below them,
+ * host:port, addresses, CIDR blocks, `*`.
  */
 export function proxyFor(url: URL, env: Env): string | undefined {
   const value = (name: string) => env[name.toLowerCase()] || env[name] || undefined;
   const proxy = value(url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY');
   const host = url.hostname.replace(/^\[|\]$/gu, '');
-  if (!proxy || host === 'localhost' || /^127\./u.test(host) || host === '::1') return undefined;
+  if (!proxy || nearby.test(host)) return undefined;
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
   const excluded = (value('NO_PROXY') ?? '')
     .toLowerCase()

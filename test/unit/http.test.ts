@@ -268,7 +268,13 @@ describe('the proxy for an address', () => {
     expect(choose('https://x.test/', {})).toBeUndefined();
   });
 
-  it.each(['http://localhost:80/', 'http://127.0.0.9/', 'http://[::1]/'])('is none for %s', (url) => {
+  it.each([
+    'http://localhost:80/',
+    'http://127.0.0.9/',
+    'http://[::1]/',
+    'http://169.254.169.254/metadata',
+    'http://metadata.google.internal/',
+  ])('is none for %s', (url) => {
     expect(choose(url, { HTTP_PROXY: 'http://a:1' })).toBeUndefined();
   });
 
