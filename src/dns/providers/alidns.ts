@@ -3,15 +3,13 @@ import {
   asciiName,
   canonicalQuery,
   defineProvider,
-  hash,
   hmac,
   oneOf,
   type Problem,
   type ProviderContext,
   ProviderError,
+  percentEncode,
   perRecord,
-  type Query,
-  type SignableRequest,
   secret,
   text,
   unquoteTxt,
@@ -33,6 +31,7 @@ interface DomainRecord {
   Type: string;
   Value: string;
 }
+type Parameters = Readonly<Record<string, string | number>>;
 interface Page {
   TotalCount?: number;
   Domains?: { Domain?: Domain[] };
@@ -69,17 +68,11 @@ export default defineProvider({
 
     // The main endpoint is the only one documented; the vendor's SDK goes to that of the region for any other.
     const host = /^(?:cn-hangzhou|public)$/u.test(region) ? 'alidns.aliyuncs.com' : `alidns.${region}.aliyuncs.com`;
-    const call = <T>(action: string, query: Query): Promise<T> =>
-      context
-        .rest({
-          url: `https://${host}/`,
-          headers: { accept: 'application/json' },
-          sign: async (request) => acs3(await key(), action, request),
-          problem: problemOf,
-        })
-        .post<T>('', undefined, { query });
+    const api = context.rest({ url: `https://${host}/`, problem: problemOf });
+    const call = async <T>(Action: string, parameters: Parameters): Promise<T> =>
+      api.get<T>(`?${signed(await key(), 'GET', { Action, ...parameters })}`);
 
-    async function all<T>(action: string, query: Query, PageSize: number, rows: (page: Page) => T[] | undefined) {
+    async function all<T>(action: string, query: Parameters, PageSize: number, rows: (page: Page) => T[] | undefined) {
       const found: T[] = [];
       for (let PageNumber = 1; ; PageNumber += 1) {
         const page = await call<Page>(action, { ...query, PageNumber, PageSize });
@@ -106,30 +99,33 @@ export default defineProvider({
           .map(({ RecordId, Value }) => ({ RecordId, value: unquoteTxt(Value) }));
       },
       create: ({ DomainName }, { name, value, ttl }) =>
-        call('AddDomainRecord', { DomainName, RR: name, Type: 'TXT', Value: value, TTL: ttl, Line: line }),
+        call('AddDomainRecord', {
+          ...{ DomainName, RR: name, Type: 'TXT', Value: value, TTL: ttl },
+          ...(line === undefined ? {} : { Line: line }),
+        }),
       delete: (_, { RecordId }) => call('DeleteDomainRecord', { RecordId }),
     });
   },
 });
 
-/** https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature */
-function acs3(key: Key, action: string, { method, url, body }: SignableRequest): Record<string, string> {
-  const { host, pathname, searchParams } = new URL(url);
-  const signed: [name: string, value: string][] = [
-    ['host', host],
-    ['x-acs-action', action],
-    ['x-acs-content-sha256', hash('sha256', body)],
-    ['x-acs-date', now()],
-    ...(key.token === undefined ? [] : [['x-acs-security-token', key.token] as [string, string]]),
-    ['x-acs-signature-nonce', randomUUID()],
-    ['x-acs-version', '2015-01-09'],
-  ];
-  const names = signed.map(([name]) => name).join(';');
-  const lines = signed.map(([name, value]) => `${name}:${value}\n`).join('');
-  const canonical = [method, pathname, canonicalQuery(searchParams), lines, names, hash('sha256', body)].join('\n');
-  const signature = hmac('sha256', key.secret, `ACS3-HMAC-SHA256\n${hash('sha256', canonical)}`, 'hex');
-  const authorization = `ACS3-HMAC-SHA256 Credential=${key.id},SignedHeaders=${names},Signature=${signature}`;
-  return { ...Object.fromEntries(signed), authorization };
+/**
+ * A query with its signature, SignatureVersion 1.0: https://www.alibabacloud.com/help/en/sdk/product-overview/rpc-mechanism.
+ * That page recommends the newer ACS3-HMAC-SHA256; this one is what acme.sh signs with.
+ */
+function signed(key: Key, method: string, parameters: Parameters): string {
+  const query = canonicalQuery({
+    ...parameters,
+    Version: '2015-01-09',
+    Format: 'JSON',
+    AccessKeyId: key.id,
+    ...(key.token === undefined ? {} : { SecurityToken: key.token }),
+    Timestamp: now(),
+    SignatureMethod: 'HMAC-SHA1',
+    SignatureVersion: '1.0',
+    SignatureNonce: randomUUID(),
+  });
+  const signature = hmac('sha1', `${key.secret}&`, [method, '/', query].map(percentEncode).join('&'));
+  return `${query}&Signature=${percentEncode(signature)}`;
 }
 
 /** UTC without fractions of a second. */
@@ -153,7 +149,7 @@ function problemOf(body?: { Code?: string; Message?: string }): Problem | null |
     return { message, fault: 'auth', hint };
   }
   if (/^(?:Throttling|LastOperationNotFinished)/u.test(code)) return { message, fault: 'rate' };
-  if (code === 'DomainRecordNotBelongToUser') return { message, fault: 'missing' };
+  if (/^(?:DomainRecordNotBelongToUser|InvalidDomainName\.NoExist)$/u.test(code)) return { message, fault: 'missing' };
   return { message };
 }
 

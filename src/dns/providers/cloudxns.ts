@@ -95,6 +95,11 @@ function problemOf(body?: { code?: number | string; message?: string; error?: st
     const hint = `the clock of this machine, which shows ${new Date().toISOString()}, must be right: set it`;
     return { message, fault: 'auth', hint };
   }
-  if (/API-?KEY|HMAC|secret|signature|unauthori[sz]ed|密钥|签名|权限/iu.test(said)) return { message, fault: 'auth' };
+  if (
+    /API[-_ ]?KEY|HMAC|secret|signature|\bauth|unauthori[sz]ed|credential|permission|denied|密钥|签名|认证|权限/iu.test(
+      said,
+    )
+  )
+    return { message, fault: 'auth' };
   return /not exist|not found|no record|不存在|没有/iu.test(said) ? { message, fault: 'missing' } : { message };
 }

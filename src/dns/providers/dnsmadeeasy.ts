@@ -46,15 +46,15 @@ export default defineProvider({
         const date = new Date(Date.now()).toUTCString();
         return { 'x-dnsme-requestdate': date, 'x-dnsme-hmac': hmac('sha1', config.secret, date, 'hex') };
       },
-      // Refusals come as `{error: ["..."]}`, which is no JSON.
-      parse: (body) => JSON.parse(body.replace(/^\s*\{\s*error\s*:/u, '{"error":')) as unknown,
+      // Refusals come as `{error: ["..."]}`, which is no JSON, and a few answers are bare text.
+      parse: (body) => (/^\s*[[{<]/u.test(body) ? JSON.parse(body.replace(/^\s*\{\s*error\s*:/u, '{"error":')) : body),
       problem: problemOf,
     });
 
     return perRecord({
       async findZone(name) {
-        const zone = await api.get<{ id: number; name: string }>('name', { domainname: name });
-        return asciiName(zone.name) === name ? { name, id: zone.id } : undefined;
+        const zone = await api.get<{ id: number; name?: string }>('name', { domainname: name });
+        return asciiName(zone?.name ?? '') === name ? { name, id: zone.id } : undefined;
       },
       async list({ id }, at) {
         const name = at.name === '@' ? '' : at.name;
@@ -69,7 +69,7 @@ export default defineProvider({
           });
           found.push(...(answer.data ?? []));
           if (!answer.data?.length || pages >= (answer.totalPages ?? 1)) break;
-          page = (answer.page ?? 0) + 1; // Pages count from 0.
+          page = (answer.page ?? page ?? 0) + 1; // Pages count from 0.
         }
         return found
           .filter((record) => record.type === 'TXT' && asciiName(record.name) === name)
@@ -90,6 +90,10 @@ function problemOf(body: { error?: unknown } | undefined, status: number): Probl
     return { message, fault: 'rate', hint: 'DNS Made Easy takes 150 requests in five minutes: try again later' };
   const clock = `the clock of this machine says ${new Date(Date.now()).toUTCString()}`;
   if (/\bdate header\b|out of sync/iu.test(message)) return { message, fault: 'auth', hint: `${clock}: set it right` };
-  if (status !== 401 && status !== 403) return { message };
-  return { message, hint: `check DNSMADEEASY_API_KEY and DNSMADEEASY_API_SECRET, and whether ${clock} rightly` };
+  if (status !== 401 && status !== 403 && !/API key|HMAC/iu.test(message)) return { message };
+  return {
+    message,
+    fault: 'auth',
+    hint: `check DNSMADEEASY_API_KEY and DNSMADEEASY_API_SECRET, and whether ${clock} rightly`,
+  };
 }

@@ -104,13 +104,11 @@ export default defineProvider({
 
     return {
       async findZone(name) {
-        const { GetHostedZoneResponse: answer } = await api.get<{
-          GetHostedZoneResponse?: { HostedZone?: { Name?: string } };
-        }>(`hostedzone/${name}`);
-        return asciiName(answer?.HostedZone?.Name ?? '') === name ? { name } : undefined;
+        await api.get(`hostedzone/${name}/rrset`, { maxitems: 1 }); // 404 for a zone that is not there.
+        return { name };
       },
 
-      /** All changes of a batch are one transaction. */
+      /** One request for all changes. If it breaks off, some of them may be made: the list is read anew before a retry. */
       async apply({ name: zone }, changes) {
         const { add, remove } = distinct(changes);
         const present = await readTexts(zone);
@@ -171,5 +169,6 @@ function problemOf(body: Failure | undefined): Problem | undefined {
   if (/^(?:Auth|AccessDenied|InvalidClientTokenId|SignatureDoesNotMatch|IncompleteSignature)/u.test(code))
     return { message, fault: 'auth', hint: 'check NIFCLOUD_ACCESS_KEY_ID and NIFCLOUD_SECRET_ACCESS_KEY' };
   if (/^(?:Throttling|PriorRequestNotComplete)/u.test(code)) return { message, fault: 'rate' };
+  if (code === 'NoSuchHostedZone') return { message, fault: 'missing' };
   return { message };
 }

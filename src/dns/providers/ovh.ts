@@ -195,5 +195,7 @@ function problemOf(body: Failure | undefined, status: number): Problem | undefin
   if (lacking.length > 0)
     return { message, fault: 'auth', hint: 'allow these actions in the IAM policy of the service account' };
   const hint = nextSteps[errorCode ?? ''];
-  return { message, hint, fault: hint ? 'auth' : undefined };
+  const isRefused =
+    hint !== undefined || (status === 400 && /signature|credential|application key/iu.test(body.message));
+  return { message, hint, fault: isRefused ? 'auth' : undefined };
 }

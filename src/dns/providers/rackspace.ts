@@ -23,6 +23,7 @@ interface Fault {
 interface Job {
   status?: 'INITIALIZED' | 'RUNNING' | 'COMPLETED' | 'ERROR';
   jobId?: string;
+  callbackUrl?: string;
   error?: Fault;
 }
 interface Page {
@@ -82,7 +83,7 @@ export default defineProvider({
 
     /** Errors of a change show only in its job: https://docs.rackspace.com/reference/cloud-dns-synchronous-and-asynchronous-responses */
     async function finished(what: string, started: Job | undefined): Promise<void> {
-      const { jobId } = started ?? {};
+      const jobId = started?.jobId ?? started?.callbackUrl?.replace(/^.*\//u, '');
       if (!jobId) return;
       const { error } = await pollUntil(
         async () => {

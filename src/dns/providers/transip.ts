@@ -70,8 +70,8 @@ export default defineProvider({
 
     return {
       async findZone(name: string) {
-        const { domain } = await api.get<{ domain: { name: string } }>(`domains/${name}`);
-        return asciiName(domain.name) === name ? { name } : undefined;
+        await api.get(`domains/${name}/dns`); // 404 for a domain that is not of this account.
+        return { name };
       },
 
       // Not `perRecord`: an entry must have the TTL of those that share its name, and an entry has no id.
@@ -125,9 +125,8 @@ const check = 'check TRANSIP_ACCOUNT_NAME and TRANSIP_PRIVATE_KEY_PATH';
 /** Whatever is wrong with a login, 409 and 429 apart, is wrong with the credentials. */
 function loginProblem(body: { error?: unknown } | undefined, status: number): Problem | undefined {
   const problem = problemOf(body, status);
-  return problem && [400, 401, 403, 404, 406, 422].includes(status)
-    ? { ...problem, fault: 'auth', hint: problem.hint ?? check }
-    : (problem ?? undefined);
+  if (![400, 401, 403, 404, 406, 422].includes(status)) return problem;
+  return { message: problem?.message ?? 'the login is refused', fault: 'auth', hint: problem?.hint ?? check };
 }
 
 function problemOf(body: { error?: unknown } | undefined, status: number): Problem | undefined {

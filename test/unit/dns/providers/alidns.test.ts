@@ -1,4 +1,4 @@
-import fixture, { acs3Signature, ramRole, withClock } from '../../../../fixtures/dns/alidns.ts';
+import fixture, { ramRole, rpcSignature, withClock } from '../../../../fixtures/dns/alidns.ts';
 import alidns from '../../../../src/dns/providers/alidns.ts';
 import { fakeVendor } from './open.ts';
 
@@ -12,20 +12,20 @@ afterEach(async () => {
   expect(vendor?.server.violations ?? []).toEqual([]);
 });
 
-// The example of https://www.alibabacloud.com/help/en/sdk/product-overview/v3-request-structure-and-signature:
-// the fake, which every other test has to satisfy, works out the vendor's own signature.
+// The example of https://www.alibabacloud.com/help/en/sdk/product-overview/rpc-mechanism: the fake, which every other test
+// has to satisfy, works out the vendor's own signature.
 it('is tested against the signature that Alibaba publishes', () => {
-  const query = { ImageId: 'win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd', RegionId: 'cn-shanghai' };
-  const headers = {
-    host: 'ecs.cn-shanghai.aliyuncs.com',
-    'x-acs-action': 'RunInstances',
-    'x-acs-content-sha256': 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-    'x-acs-date': '2023-10-26T10:22:32Z',
-    'x-acs-signature-nonce': '3156853299f313e23d1673dc12e1703d',
-    'x-acs-version': '2014-05-26',
-  };
-  const signature = acs3Signature('YourAccessKeySecret', { method: 'POST', path: '/', query, body: '' }, headers);
-  expect(signature).toBe('06563a9e1b43f5dfe96b81484da74bceab24a1d853912eee15083a6f0f3283c0');
+  const signature = rpcSignature('testsecret', 'GET', {
+    Timestamp: '2016-02-23T12:46:24Z',
+    Format: 'XML',
+    AccessKeyId: 'testid',
+    Action: 'DescribeRegions',
+    SignatureMethod: 'HMAC-SHA1',
+    SignatureNonce: '3ee8c1b8-83d3-44af-a94f-4e0ad82fd6cf',
+    Version: '2014-05-26',
+    SignatureVersion: '1.0',
+  });
+  expect(signature).toBe('OLeaidS1JvxuMvnyHOwuJ+uX5qY=');
 });
 
 it.each([-16, 16])('says that the clock is wrong when the vendor is %d minutes away', async (minutes) => {

@@ -65,6 +65,13 @@ it('takes a record that is there already for success', async () => {
   expect((await addRefused(there)).error).toBeUndefined();
 });
 
+it('takes refused keys for such whatever the status', async () => {
+  expect((await addRefused('Invalid HMAC')).error).toMatchObject({
+    fault: 'auth',
+    hint: expect.stringContaining('DNSMADEEASY_API_SECRET'),
+  });
+});
+
 it('tells every reason of a refusal', async () => {
   expect((await addRefused('Name is too long', 'TTL is too low')).error).toMatchObject({
     fault: 'api',

@@ -124,3 +124,15 @@ it.each([
   await expect(open(env)).rejects.toMatchObject({ code: 'CONFIG', message: expect.stringMatching(message) });
   await server.close();
 });
+
+it('takes a refused signature for wrong keys also where the answer has no code', async () => {
+  const usual = fixture();
+  const { server, open } = await fakeVendor(ovh, usual);
+  const session = await open();
+  usual.refuse(400, { message: 'Invalid signature' });
+  await expect(session.add([value])).rejects.toMatchObject({
+    fault: 'auth',
+    hint: expect.stringContaining('OVH_APPLICATION_SECRET'),
+  });
+  await server.close();
+});

@@ -108,3 +108,32 @@ it('leaves the same value at other names alone', async () => {
   expect(dns.snapshot()).toEqual(before);
   await server.close();
 });
+
+it('finds the job by its address where the answer does not say its id', async () => {
+  const fixture = makeFixture();
+  const { dns, server, open } = await fakeVendor(rackspace, {
+    ...fixture,
+    routes(dns) {
+      const routes = fixture.routes(dns);
+      const post = 'POST https://dns.api.rackspacecloud.com/v1.0/110011/domains/:zone/records';
+      return {
+        ...routes,
+        [post](request) {
+          try {
+            return routes[post](request);
+          } catch (reply) {
+            if (!(reply instanceof Reply)) throw reply;
+            const { jobId: _, ...job } = reply.reply.body as { jobId: string };
+            return { ...reply.reply, body: job };
+          }
+        },
+      };
+    },
+  });
+  fixture.behaviour.errors = [{ message: 'The object could not be created.', code: 400 }];
+  const session = await open();
+  await expect(session.add([value])).rejects.toThrow('The object could not be created.');
+  await session.add([value]);
+  expect(dns.txt(name)).toEqual(['one', 'someone-else']);
+  await server.close();
+});

@@ -115,3 +115,16 @@ function write(content: string): string {
   writeFileSync(path, content, { mode: 0o600 });
   return path;
 }
+
+it('names the variables also where a refused login is not explained', async () => {
+  const usual = fixture();
+  const { server, open } = await fakeVendor(transip, {
+    ...usual,
+    routes: (dns) => ({ ...usual.routes(dns), 'POST https://api.transip.nl/v6/auth': () => ({ status: 401 }) }),
+  });
+  await expect((await open()).add([value])).rejects.toMatchObject({
+    fault: 'auth',
+    hint: 'check TRANSIP_ACCOUNT_NAME and TRANSIP_PRIVATE_KEY_PATH',
+  });
+  await server.close();
+});
