@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** A signal that fires with another one or by itself, and lets go of the other one when it is no longer needed. */
 export interface Linked {
   readonly signal: AbortSignal;
@@ -16,6 +18,8 @@ export function link(source: AbortSignal | undefined, timeoutMs?: number): Linke
   const controller = new AbortController();
   let expired = false;
   const follow = () => controller.abort(source?.reason);
+  // A hundred look-ups at one time are no leak, which Node would warn of.
+  if (source) setMaxListeners(0, source);
   if (source?.aborted) follow();
   source?.addEventListener('abort', follow, { once: true });
   const timer =
