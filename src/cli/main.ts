@@ -27,7 +27,7 @@ export interface CommandContext {
   readonly redactor: Redactor;
   /** Of `dnshelp`. */
   readonly code?: string | undefined;
-  /** Of `sandbox`: its own flags, and the command to run. */
+  /** Of `sandbox`: its own flags, and the command to run. Of `revoke`, `show`, `export`: theirs, and names. */
   readonly own?: Given | undefined;
   readonly words?: readonly string[] | undefined;
 }
@@ -37,8 +37,12 @@ type Command = (context: CommandContext) => Promise<Outcome>;
 /** Loaded when it is run: help and version must not wait for an ACME client. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./commands/run.ts')).run,
+  revoke: async () => (await import('./commands/revoke.ts')).revoke,
   list: async () => (await import('./commands/list.ts')).list,
+  show: async () => (await import('./commands/show.ts')).show,
+  export: async () => (await import('./commands/export.ts')).exportCertificate,
   dnshelp: async () => (await import('./commands/dnshelp.ts')).dnshelp,
+  check: async () => (await import('./commands/check.ts')).check,
   cleanup: async () => (await import('./commands/cleanup.ts')).cleanup,
   sandbox: async () => (await import('./commands/sandbox.ts')).sandbox,
 };

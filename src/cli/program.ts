@@ -1,7 +1,8 @@
 import { Command, Option } from 'commander';
 import { version } from '../version.ts';
+import { exportFlags, revokeFlags } from './certificate-options.ts';
 import { legoFlags } from './lego-flags.ts';
-import { declarations, type Flag, type Given, longName } from './options.ts';
+import { declarations, type Flag, type Given, list, longName } from './options.ts';
 import { sandboxFlags } from './sandbox-options.ts';
 
 export interface Invocation {
@@ -9,7 +10,7 @@ export interface Invocation {
   readonly given: Given;
   /** Of `dnshelp`: the provider asked about. */
   readonly code?: string | undefined;
-  /** Of `sandbox`: the flags that it has for itself, and the command to run. */
+  /** Of `sandbox`: the flags that it has for itself, and the command to run. Of others: their own flags, and names. */
   readonly own?: Given | undefined;
   readonly words?: readonly string[] | undefined;
 }
@@ -63,11 +64,26 @@ export function parseCommandLine(
     return made;
   };
   command('run', 'obtain the certificate, or renew it when it is due');
+  /** A command about stored certificates, which lego 4 names by `-d`. */
+  const about = (argument: string, made: Command, flags: Readonly<Record<string, Flag<unknown>>>) => {
+    const name = made.name();
+    const own = new Map<string, (string | true)[]>();
+    made.argument(argument, 'as quoin list shows it').action((words: string | string[]) => {
+      const more = (given.get('--domains') ?? []).flatMap((value) => (value === true ? [] : list(value)));
+      invocation = { command: name, given, own, words: [words, more].flat() };
+    });
+    if (argv.includes(name))
+      for (const { flags: spelling, help } of Object.values(flags)) add(made, spelling, help, false, own);
+  };
+  about('[name...]', command('revoke', 'revoke certificates, and archive their files'), revokeFlags);
   command('list', 'show what is in the store');
+  about('<name>', command('show', 'show all about one certificate of the store'), {});
+  about('<name>', command('export', 'write a stored certificate in another shape'), exportFlags);
   command('dnshelp', 'show the DNS providers, or what one of them needs').option(
     '-c, --code <provider>',
     'the provider',
   );
+  command('check', 'rehearse: write a harmless TXT value, see it on every name server, remove it; asks no CA');
   command('cleanup', 'remove TXT records that a killed run left behind');
 
   const own = new Map<string, (string | true)[]>();

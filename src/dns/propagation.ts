@@ -30,6 +30,21 @@ export interface PropagationOptions {
   readonly authoritative?: boolean;
   /** Ask the resolvers, once the name servers show everything. Default: false. */
   readonly recursive?: boolean;
+  /** Told of every look, for whoever wants to know since when each server shows everything. */
+  readonly onLook?: ((look: Look) => void) | undefined;
+}
+
+/** What one server showed at one time. */
+export interface Look {
+  /** `ns1.example.com (192.0.2.1)`, or a resolver as it was named. */
+  readonly server: string;
+  /** Empty for a resolver. */
+  readonly zone: string;
+  /** Since the waiting began. */
+  readonly afterMs: number;
+  /** It showed all that was still missing there. */
+  readonly complete: boolean;
+  readonly said: string;
 }
 
 const FIRST_PAUSE_MS = 100;
@@ -117,9 +132,14 @@ const serverObserver = (
 };
 
 async function watch(observers: readonly Observer[], started: number, options: PropagationOptions): Promise<void> {
-  const { log, signal, timeoutMs, intervalMs } = options;
+  const { log, signal, timeoutMs, intervalMs, onLook } = options;
+  const lookAt = async (observer: Observer): Promise<void> => {
+    await look(observer, signal);
+    const { label: server, zone, missing, said } = observer;
+    onLook?.({ server, zone, afterMs: performance.now() - started, complete: missing.length === 0, said });
+  };
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * GROWTH, Math.max(intervalMs, FIRST_PAUSE_MS))) {
-    await Promise.all(observers.filter(({ missing }) => missing.length > 0).map((observer) => look(observer, signal)));
+    await Promise.all(observers.filter(({ missing }) => missing.length > 0).map(lookAt));
     const behind = observers.filter((observer) => isAwaited(observer, observers));
     if (behind.length === 0) {
       const late = observers.filter(({ wasBehind, missing }) => wasBehind && missing.length === 0);

@@ -29,7 +29,18 @@ describe('help', () => {
     const { code, stdout, stderr } = await quoin(['--help']);
     expect([code, stderr]).toEqual([0, '']);
     const commands = stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z]+)/gmu);
-    expect([...commands].map(([, name]) => name)).toEqual(['run', 'list', 'dnshelp', 'cleanup', 'sandbox', 'help']);
+    expect([...commands].map(([, name]) => name)).toEqual([
+      'run',
+      'revoke',
+      'list',
+      'show',
+      'export',
+      'dnshelp',
+      'check',
+      'cleanup',
+      'sandbox',
+      'help',
+    ]);
   });
 
   it('hides older spellings and flags that quoin lacks', async () => {

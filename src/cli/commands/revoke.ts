@@ -1,0 +1,186 @@
+import { NO_EMAIL } from '../../acme/account.ts';
+import { archiveCertificate } from '../../acme/archive.ts';
+import { type AcmeOptions, type Directory, fetchDirectory } from '../../acme/client.ts';
+import { directoryUrl } from '../../acme/directories.ts';
+import {
+  connectRevoker,
+  isForSubscribers,
+  parseReason,
+  type Revoker,
+  refusesAccount,
+  revokeCertificate,
+} from '../../acme/revoke.ts';
+import type { Store, StoredAccount } from '../../acme/storage.ts';
+import { ConfigError, isAppError } from '../../errors.ts';
+import { createTransport } from '../../http.ts';
+import { type RevokeFlags, revokeFlags } from '../certificate-options.ts';
+import { rootsOf, storeOf } from '../compose.ts';
+import type { CommandContext, Outcome } from '../main.ts';
+import { readFlags } from '../options.ts';
+import { errorJson, exitCodeOf } from '../render-error.ts';
+import { type Found, findName, readFound } from '../stored-certificate.ts';
+
+interface Job {
+  readonly context: CommandContext;
+  readonly store: Store;
+  readonly flags: RevokeFlags;
+  readonly reason: number | undefined;
+  readonly acme: AcmeOptions;
+  /** Each CA's directory is asked for once; when it is down, that is found out once. */
+  readonly directories: Map<string, Promise<Directory>>;
+}
+
+interface Result {
+  readonly name: string;
+  readonly action: 'revoked' | 'alreadyRevoked' | 'failed';
+  /** Where the files are now; absent: where they were. */
+  readonly archived?: readonly string[];
+  /** Of the revocation, or of what came after it. */
+  readonly error?: unknown;
+}
+
+/** Revokes certificates of the store, one after the other. One that fails does not stop the others. */
+export async function revoke(context: CommandContext): Promise<Outcome> {
+  const { io, log, options, own = new Map(), words = [] } = context;
+  const names = [...new Set(words)];
+  if (names.length === 0)
+    throw new ConfigError('no certificate was named', { hint: 'quoin list shows what is in the store' });
+  const flags = readFlags(revokeFlags, own, {});
+  const reason = flags.reason === undefined ? undefined : parseReason(flags.reason);
+  const roots = rootsOf(context);
+  const transport = createTransport({
+    log,
+    env: io.env,
+    timeoutMs: options.httpTimeout,
+    ...(roots ? { caCertificates: roots } : {}),
+  });
+  if (reason !== undefined && !isForSubscribers(reason))
+    log.warn(`reason ${flags.reason} is not for the holders of certificates: public CAs refuse it`);
+  const acme = { transport, log, signal: io.signal, maxWaitMs: options.maxWait };
+  const job: Job = { context, store: storeOf(context), flags, reason, acme, directories: new Map() };
+
+  const results: Result[] = [];
+  for (const name of names) results.push(await revokeOne(name, job));
+  const [only] = results;
+  if (results.length === 1 && only?.action === 'failed') throw only.error;
+  for (const { name, error } of results) if (error !== undefined) log.warn(`${name}: ${messageOf(error)}`);
+  return outcome(results);
+}
+
+async function revokeOne(given: string, job: Job): Promise<Result> {
+  const { store, flags, acme } = job;
+  const { signal, log } = acme;
+  try {
+    signal.throwIfAborted();
+    const file = await findName(store, given);
+    const lock = await store.lockCertificate(file, { log, signal });
+    try {
+      const found = await readFound(store, file);
+      const { name } = found.stored;
+      const action = await revokeFound(found, job);
+      log.info(action === 'revoked' ? `the CA has revoked ${name}` : `the CA had revoked ${name} before`);
+      if (flags.keep) return { name, action };
+      try {
+        return { name, action, archived: await archiveCertificate(store.root, file, new Date()) };
+      } catch (error) {
+        return { name, action, error };
+      }
+    } finally {
+      await lock.release();
+    }
+  } catch (caught) {
+    const error = signal.aborted ? signal.reason : caught;
+    if (!isAppError(error)) throw error;
+    return { name: given, action: 'failed', error };
+  }
+}
+
+/** By the account; by the certificate's own key where the account is gone, here or at the CA. */
+async function revokeFound(found: Found, job: Job): Promise<'revoked' | 'alreadyRevoked'> {
+  const { flags, acme, reason, directories } = job;
+  const { stored } = found;
+  const { name, keyPem } = stored;
+  const { server, account } = await originOf(found, job);
+  const byKey: Revoker | undefined = keyPem === undefined ? undefined : { keyPem };
+  const byAccount: Revoker | undefined =
+    account?.url && !flags.withCertificateKey ? { keyPem: account.keyPem, accountUrl: account.url } : undefined;
+  const first = byAccount ?? byKey;
+  if (!first) {
+    throw new ConfigError(
+      flags.withCertificateKey
+        ? `the key of ${name} cannot be used: ${found.keyProblem?.message ?? 'it is not in the store'}`
+        : `neither the account of ${name} at ${server} nor the key of the certificate is in the store`,
+      { hint: flags.withCertificateKey ? 'leave out --with-certificate-key' : 'restore one of them from a backup' },
+    );
+  }
+  if (!byAccount && !flags.withCertificateKey)
+    acme.log.warn(`the account of ${name} is not in the store: revoking with the certificate's own key`);
+  const directory = directories.get(server) ?? fetchDirectory(server, acme);
+  directories.set(server, directory);
+  const ca = await directory;
+  const ask = async (revoker: Revoker) =>
+    revokeCertificate({ name, certificatePem: stored.certificatePem, reason }, await connectRevoker(revoker, ca, acme));
+  try {
+    return await ask(first);
+  } catch (error) {
+    if (first !== byAccount || !byKey || !refusesAccount(error)) throw error;
+    acme.log.warn(`${error.message}; revoking with the certificate's own key`);
+    return ask(byKey);
+  }
+}
+
+interface Origin {
+  readonly server: string;
+  readonly account: StoredAccount | undefined;
+}
+
+/**
+ * The CA that a certificate came from, and the account there: as its record says. Of what lego wrote the certificate's URL
+ * tells the CA's host; where it does not help, --server and --email count.
+ */
+async function originOf({ stored }: Found, { store, context }: Job): Promise<Origin> {
+  const { options, log } = context;
+  const { settings, url } = stored;
+  if (!settings) {
+    const { accounts } = await store.listAccounts();
+    const there = accounts.filter((account) => account.url && hostOf(account.directoryUrl) === (hostOf(url) ?? ''));
+    const account = there.find(({ id }) => id === options.email) ?? there[0];
+    if (account) return { server: directoryUrl(account.directoryUrl), account };
+  }
+  const server = directoryUrl(settings?.directoryUrl ?? options.server);
+  const id = settings?.accountId ?? options.email ?? NO_EMAIL;
+  const account = await store.loadAccount(server, id).catch((error: unknown) => {
+    if (!isAppError(error)) throw error;
+    log.warn(error.message);
+    return undefined;
+  });
+  return { server, account };
+}
+
+const hostOf = (url: string): string | undefined => (URL.canParse(url) ? new URL(url).host : undefined);
+
+function messageOf(error: unknown): string {
+  if (!isAppError(error)) return String(error);
+  return error.hint ? `${error.message} (${error.hint})` : error.message;
+}
+
+function outcome(results: readonly Result[]): Outcome {
+  const failed = results.find(({ error }) => error !== undefined);
+  const said = { revoked: 'revoked', alreadyRevoked: 'was revoked before:', failed: 'NOT revoked:' };
+  return {
+    json: {
+      certificates: results.map(({ error, ...result }) => ({
+        ...result,
+        ...(error === undefined ? {} : errorJson(error)),
+      })),
+    },
+    text: results
+      .flatMap(({ name, action, archived = [] }) => [
+        `${said[action]} ${name}`,
+        ...archived.map((path) => `  archived  ${path}`),
+      ])
+      .map((told) => `${told}\n`)
+      .join(''),
+    exitCode: failed ? exitCodeOf(failed.error) : 0,
+  };
+}
