@@ -77,6 +77,9 @@ export async function revokeCertificate(
   }
 }
 
-/** Whether the CA would not hear of this account: unknown, deactivated, or not the one that the certificate is of. */
+/**
+ * Whether the CA does not know this account (any more). Nothing else leads to the certificate's own key by itself: some CAs take
+ * its use for a key compromise, and block the key.
+ */
 export const refusesAccount = (error: unknown): error is AcmeError =>
-  error instanceof AcmeError && /^ACME_(?:ACCOUNT_DOES_NOT_EXIST|UNAUTHORIZED)$/u.test(error.code);
+  error instanceof AcmeError && error.code === 'ACME_ACCOUNT_DOES_NOT_EXIST';
