@@ -1,4 +1,5 @@
 import {
+  asciiName,
   defineProvider,
   oneOf,
   type Problem,
@@ -11,8 +12,20 @@ import {
 } from '../kit/index.ts';
 
 interface Page<T> {
-  result: T[];
-  result_info?: { page?: number; total_pages?: number };
+  result?: T[] | null;
+  /** Only the number of records is documented for every list. */
+  result_info?: { total_pages?: number; total_count?: number };
+}
+interface CfZone {
+  id: string;
+  name: string;
+  status?: string;
+}
+interface CfRecord {
+  id: string;
+  type: string;
+  name: string;
+  content: string;
 }
 interface Failure {
   success?: boolean;
@@ -61,8 +74,9 @@ export default defineProvider({
           const found: T[] = [];
           for (let page = 1; ; page += 1) {
             const { result, result_info } = await api.get<Page<T>>(path, { ...query, per_page: PER_PAGE, page });
-            found.push(...result);
-            if (result.length === 0 || page >= (result_info?.total_pages ?? 1)) return found;
+            found.push(...(result ?? []));
+            const { total_pages: pages, total_count: total = 0 } = result_info ?? {};
+            if (!result?.length || (pages === undefined ? found.length >= total : page >= pages)) return found;
           }
         },
       };
@@ -75,12 +89,18 @@ export default defineProvider({
     const zones = auth.via === 'token' && auth.zone ? client({ authorization: `Bearer ${auth.zone}` }) : dns;
 
     return perRecord({
-      findZone: async (name) =>
-        (await zones.all<{ id: string; name: string }>('zones', { name })).find((zone) => zone.name === name),
-      list: async (zone, { fqdn }) => {
-        const query = { type: 'TXT', 'name.exact': fqdn };
-        const records = await dns.all<{ id: string; content: string }>(`zones/${zone.id}/dns_records`, query);
-        return records.map(({ id, content }) => ({ id, value: unquoteTxt(content) }));
+      async findZone(name) {
+        const found = (await zones.all<CfZone>('zones', { name })).filter((zone) => asciiName(zone.name) === name);
+        // Of two zones with one name, in two accounts, only the active one is served.
+        const zone = found.find(({ status }) => status === 'active') ?? found[0];
+        return zone && { name, id: zone.id };
+      },
+      // `name` is the older spelling of `name.exact`, as in cloudflare-go (v0) and acme.sh.
+      async list(zone, { fqdn }) {
+        const records = await dns.all<CfRecord>(`zones/${zone.id}/dns_records`, { type: 'TXT', name: fqdn });
+        return records
+          .filter(({ type, name }) => type === 'TXT' && asciiName(name) === fqdn)
+          .map(({ id, content }) => ({ id, value: unquoteTxt(content) }));
       },
       create: (zone, { fqdn, value, ttl }) =>
         dns.post(`zones/${zone.id}/dns_records`, { type: 'TXT', name: fqdn, content: quoteTxt(value), ttl }),
@@ -100,7 +120,9 @@ function problemOf(body: Failure | undefined, via: 'token' | 'globalKey'): Probl
     fault: 'auth',
     hint:
       via === 'token'
-        ? 'check CLOUDFLARE_DNS_API_TOKEN: it takes an API token, not the global API key'
-        : 'check CLOUDFLARE_EMAIL and CLOUDFLARE_API_KEY: it takes the global API key; a token goes to CLOUDFLARE_DNS_API_TOKEN',
+        ? 'check CLOUDFLARE_DNS_API_TOKEN (CF_DNS_API_TOKEN) and, where it is set, CLOUDFLARE_ZONE_API_TOKEN ' +
+          '(CF_ZONE_API_TOKEN): they take API tokens, not the global API key'
+        : 'check CLOUDFLARE_EMAIL (CF_API_EMAIL) and CLOUDFLARE_API_KEY (CF_API_KEY): it takes the global API key; ' +
+          'a token goes to CLOUDFLARE_DNS_API_TOKEN',
   };
 }

@@ -1,4 +1,15 @@
-import { asciiName, defineProvider, oneOf, type Problem, perRecord, secret, text, unquoteTxt } from '../kit/index.ts';
+import {
+  asciiName,
+  defineProvider,
+  isProviderError,
+  oneOf,
+  type Problem,
+  perRecord,
+  type Query,
+  secret,
+  text,
+  unquoteTxt,
+} from '../kit/index.ts';
 
 interface ClouRecord {
   id: string | number;
@@ -34,31 +45,26 @@ export default defineProvider({
 
   connect({ config: { who, password }, rest }) {
     const api = rest({ url: 'https://api.cloudns.net/dns/', problem: problemOf });
-    /** All of it may be sent by GET too; a form keeps the password out of addresses, which proxies write down. */
-    const call = <T>(method: string, params: Record<string, string>) =>
-      api.post<T>(
-        `${method}.json`,
-        new URLSearchParams({
-          [who.via === 'user' ? 'auth-id' : 'sub-auth-id']: who.id,
-          'auth-password': password,
-          ...params,
-        }),
-      );
+    // Parameters go into the query whatever the method, as lego has sent them for years; a form would do, too.
+    const credentials = { [who.via === 'user' ? 'auth-id' : 'sub-auth-id']: who.id, 'auth-password': password };
+    const ask = <T>(action: string, params: Query) => api.get<T>(`${action}.json`, { ...credentials, ...params });
+    const change = (action: string, params: Query) =>
+      api.post(`${action}.json`, undefined, { query: { ...credentials, ...params } });
 
     return perRecord({
       async findZone(name) {
-        const zone = await call<{ name: string }>('get-zone-info', { 'domain-name': name });
+        const zone = await ask<{ name: string }>('get-zone-info', { 'domain-name': name });
         return asciiName(zone.name) === name ? { name } : undefined;
       },
       async list(zone, { name }) {
         const found = new Map<string, ClouRecord>();
         for (let page = 1; ; page += 1) {
-          const answer = await call<Record<string, ClouRecord> | ClouRecord[] | null>('records', {
-            'domain-name': zone.name,
-            type: 'TXT',
-            ...(name === '@' ? {} : { host: name }),
-            page: String(page),
-            'rows-per-page': '100',
+          const answer = await ask<Record<string, ClouRecord> | ClouRecord[] | null>('records', {
+            ...{ 'domain-name': zone.name, type: 'TXT', host: name === '@' ? undefined : name },
+            ...{ page, 'rows-per-page': 100 },
+          }).catch((error: unknown) => {
+            if (page === 1 || !isProviderError(error, 'missing')) throw error; // Beyond the last page.
+            return null;
           });
           // No answer tells how many pages there are, so the list ends where a page brings nothing new.
           const fresh = Object.values(answer ?? {}).filter(({ id }) => !found.has(String(id)));
@@ -70,14 +76,14 @@ export default defineProvider({
           .map(({ id, record }) => ({ id: String(id), value: unquoteTxt(record) }));
       },
       create: (zone, { name, value, ttl }) =>
-        call('add-record', {
+        change('add-record', {
           'domain-name': zone.name,
           'record-type': 'TXT',
           host: name === '@' ? '' : name,
           record: value,
-          ttl: String(TTLS.find((known) => known >= ttl) ?? TTLS.at(-1)),
+          ttl: TTLS.find((known) => known >= ttl) ?? TTLS.at(-1),
         }),
-      delete: (zone, { id }) => call('delete-record', { 'domain-name': zone.name, 'record-id': id }),
+      delete: (zone, { id }) => change('delete-record', { 'domain-name': zone.name, 'record-id': id }),
     });
   },
 });
@@ -89,6 +95,7 @@ function problemOf(body: Failure | undefined, status: number): Problem | undefin
   const message = body.statusDescription ?? 'no reason given';
   if (/authentication/iu.test(message)) return { message, fault: 'auth' };
   // How it says that a zone or a record does not exist, or belongs to somebody else.
-  if (/^(?:missing domain-name|invalid record-id)/iu.test(message)) return { message, fault: 'missing' };
+  if (/^(?:missing domain-name|invalid domain-name|invalid record-id)|not found|not exist/iu.test(message))
+    return { message, fault: 'missing' };
   return { message };
 }

@@ -1,11 +1,15 @@
-import { defineProvider, perRecord, secret, url } from '../kit/index.ts';
+import { asciiName, defineProvider, perRecord, secret, unquoteTxt, url } from '../kit/index.ts';
+import { isNamed } from '../vendors/record-names.ts';
 
 interface DoRecord {
   id: number;
+  type: string;
+  /** Relative to the domain; `@` at its apex. */
+  name: string;
   data: string;
 }
 interface RecordPage {
-  domain_records: DoRecord[];
+  domain_records?: DoRecord[] | null;
   links?: { pages?: { next?: string } };
 }
 
@@ -30,17 +34,22 @@ export default defineProvider({
     });
 
     return perRecord({
-      findZone: async (name) => (await api.get<{ domain: { name: string } }>(`domains/${name}`)).domain,
+      async findZone(name) {
+        const { domain } = await api.get<{ domain: { name: string } }>(`domains/${name}`);
+        return asciiName(domain.name) === name ? { name } : undefined;
+      },
 
       async list(zone, { fqdn }) {
         const found: DoRecord[] = [];
         for (let page = 1; ; page += 1) {
           const query = { type: 'TXT', name: fqdn, per_page: 200, page };
           const { domain_records: records, links } = await api.get<RecordPage>(`domains/${zone.name}/records`, query);
-          found.push(...records);
-          if (records.length === 0 || !links?.pages?.next) break;
+          found.push(...(records ?? []));
+          if (!records?.length || !links?.pages?.next) break;
         }
-        return found.map(({ id, data }) => ({ id, value: data }));
+        return found
+          .filter(({ type, name }) => type === 'TXT' && isNamed(name, zone.name, fqdn))
+          .map(({ id, data }) => ({ id, value: unquoteTxt(data) }));
       },
       create: (zone, { name, value, ttl }) =>
         api.post(`domains/${zone.name}/records`, { type: 'TXT', name, data: value, ttl }),

@@ -1,4 +1,15 @@
-import { asciiName, defineProvider, ProviderError, perRecord, secret, unquoteTxt, url } from '../kit/index.ts';
+import {
+  asciiName,
+  defineProvider,
+  ProviderError,
+  type ProviderFault,
+  perRecord,
+  type Query,
+  secret,
+  unquoteTxt,
+  url,
+} from '../kit/index.ts';
+import { isNamed } from '../vendors/record-names.ts';
 
 interface Account {
   id: number;
@@ -10,8 +21,8 @@ interface ZoneRecord {
   type: string;
   content: string;
 }
-interface RecordPage {
-  data: ZoneRecord[] | null;
+interface Page<T> {
+  data: T[] | null;
   pagination?: { total_pages?: number };
 }
 
@@ -39,7 +50,8 @@ export default defineProvider({
       headers: { authorization: `Bearer ${config.token}` },
       problem(body, status, headers) {
         if (status < 400 || typeof body?.message !== 'string') return undefined;
-        if (status === 429) return { message: body.message, retryAfter: secondsUntil(headers['x-ratelimit-reset']) };
+        if (status === 429 && headers['retry-after'] === undefined)
+          return { message: body.message, retryAfter: secondsUntil(headers['x-ratelimit-reset']) };
         const details = Object.entries(body.errors ?? {}).map(
           ([field, texts]) => `${field} ${[texts].flat().join(', ')}`,
         );
@@ -52,38 +64,57 @@ export default defineProvider({
     async function listAccounts(): Promise<readonly Account[]> {
       const { account } = (await api.get<{ data: { account?: Account | null } }>('whoami')).data;
       if (account) return [account];
-      const { data } = await api.get<{ data: Account[] | null }>('accounts');
+      const { data } = await api.get<{ data: Account[] | null }>('accounts').catch((error: unknown) => {
+        if (isFault(error, 'missing') || isFault(error, 'auth')) return { data: null };
+        throw error;
+      });
       if (!data?.length)
-        throw new ProviderError('auth', 'dnsimple: the user of the token belongs to no account', {
-          hint: 'check DNSIMPLE_OAUTH_TOKEN: best take the token of an account',
-        });
+        throw new ProviderError(
+          'auth',
+          'dnsimple: this is the token of a user, and no account of that user can be seen',
+          {
+            hint: 'check DNSIMPLE_OAUTH_TOKEN: it should be the token of an account',
+          },
+        );
       return data;
+    }
+
+    async function all<T>(path: string, query: Query): Promise<T[]> {
+      const found: T[] = [];
+      for (let page = 1; ; page += 1) {
+        const { data, pagination } = await api.get<Page<T>>(path, { ...query, per_page: PER_PAGE, page });
+        found.push(...(data ?? []));
+        if (!data?.length || page >= (pagination?.total_pages ?? 1)) return found;
+      }
+    }
+
+    /** The list takes a part of the name. A token that is scoped to single zones may not list, but see those zones. */
+    async function zonesLike(account: Account['id'], name: string): Promise<{ name: string }[]> {
+      try {
+        return await all(`${account}/zones`, { name_like: name });
+      } catch (error) {
+        if (!isFault(error, 'auth') && !isFault(error, 'missing')) throw error;
+        const { data } = await api.get<{ data: { name: string } }>(`${account}/zones/${name}`);
+        return [data];
+      }
     }
     const path = (zone: { name: string; account: number }) => `${zone.account}/zones/${zone.name}/records`;
 
     return perRecord({
       async findZone(name) {
         for (const { id } of accounts) {
-          try {
-            const { data } = await api.get<{ data: { name: string } }>(`${id}/zones/${name}`);
-            if (asciiName(data.name) === name) return { name, account: id };
-          } catch (error) {
-            if (!(error instanceof ProviderError) || error.fault !== 'missing') throw error;
-          }
+          const zones = await zonesLike(id, name).catch((error: unknown) => {
+            if (!isFault(error, 'missing')) throw error;
+            return [];
+          });
+          if (zones.some((zone) => asciiName(zone.name) === name)) return { name, account: id };
         }
         return undefined;
       },
       async list(zone, at) {
-        const found: ZoneRecord[] = [];
-        const name = at.name === '@' ? '' : at.name;
-        for (let page = 1; ; page += 1) {
-          const query = { name, type: 'TXT', per_page: PER_PAGE, page };
-          const { data, pagination } = await api.get<RecordPage>(path(zone), query);
-          found.push(...(data ?? []));
-          if (!data?.length || page >= (pagination?.total_pages ?? 1)) break;
-        }
+        const found = await all<ZoneRecord>(path(zone), { name: at.name === '@' ? '' : at.name, type: 'TXT' });
         return found
-          .filter((record) => record.type === 'TXT' && record.name.toLowerCase() === name)
+          .filter(({ type, name }) => type === 'TXT' && isNamed(name, zone.name, at.fqdn))
           .map(({ id, content }) => ({ id, value: unquoteTxt(content) }));
       },
       create: (zone, { name, value, ttl }) =>
@@ -92,6 +123,9 @@ export default defineProvider({
     });
   },
 });
+
+const isFault = (error: unknown, fault: ProviderFault): boolean =>
+  error instanceof ProviderError && error.fault === fault;
 
 /** https://developer.dnsimple.com/v2/#rate-limiting: seconds since 1970. */
 function secondsUntil(reset: string | undefined): number | undefined {

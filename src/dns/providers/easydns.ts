@@ -46,7 +46,7 @@ export default defineProvider({
       },
       problem(body, status) {
         if (typeof body !== 'object') return undefined;
-        const code = Number(body?.error?.code ?? body?.status ?? status);
+        const code = Number(body?.error?.code ?? body?.status) || status;
         if (code < 400 && !body?.error) {
           accepted = true;
           return undefined;

@@ -41,13 +41,19 @@ export default defineProvider({
     const v4 = await v4Api(context, key);
 
     return {
+      /** What is in one of the two cannot be seen in the other, and a key may open both. */
       async findZone(name) {
         try {
-          return await live.findZone?.(name);
-        } catch (refused) {
-          if (!isRefusal(refused)) throw refused;
-          return v4.findZone?.(name);
+          const zone = await live.findZone?.(name);
+          if (zone) return zone;
+        } catch (error) {
+          if (isRefusal(error)) return v4.findZone?.(name);
+          if (!(error instanceof ProviderError) || error.fault !== 'missing') throw error;
         }
+        return v4.findZone?.(name).catch((error: unknown) => {
+          if (!isRefusal(error)) throw error;
+          return undefined;
+        });
       },
       apply: (zone, changes) => (isLive(zone) ? live.apply(zone, changes) : v4.apply(zone, changes)),
     };
@@ -80,7 +86,8 @@ async function v4Api({ rest, hide, log }: ProviderContext<unknown>, key: string)
       const fault = body?.methodResponse?.fault;
       if (!fault) return undefined;
       const { faultCode, faultString } = decode(fault.value[0]) as { faultCode: number; faultString: string };
-      return { message: `${faultString} (${faultCode})`, fault: faultOf(faultString) };
+      const message = `${faultString} (${faultCode})`;
+      return { message, fault: faultOf(message) };
     },
   });
 
@@ -111,7 +118,8 @@ async function v4Api({ rest, hide, log }: ProviderContext<unknown>, key: string)
     for (let page = 0; ; page += 1) {
       const records = await call<ZoneRecord[]>('domain.zone.record.list', id, 0, { type: 'TXT', name, page });
       const fresh = records.filter((record) => !found.has(record.id));
-      if (fresh.length === 0) return [...found.values()];
+      if (fresh.length === 0)
+        return [...found.values()].filter((one) => one.type === 'TXT' && one.name.toLowerCase() === name);
       for (const record of fresh) found.set(record.id, record);
     }
   }
@@ -165,7 +173,7 @@ async function v4Api({ rest, hide, log }: ProviderContext<unknown>, key: string)
 
 /** Faults carry a name of what they are about and a cause; for a key that cannot be one, only its pattern tells. */
 const faultOf = (message: string): Problem['fault'] =>
-  /OBJECT_ACCOUNT \(CAUSE_NORIGHT\)|invalid api key|\{24\}/iu.test(message)
+  /OBJECT_ACCOUNT \(CAUSE_NORIGHT\)|invalid api key|\{24\}|\(510150\)$/iu.test(message)
     ? 'auth'
     : /CAUSE_NOTFOUND|OBJECT_(?:DOMAIN|FQDN) \(CAUSE_(?:BADPARAMETER|NORIGHT)\)/u.test(message)
       ? 'missing'

@@ -156,13 +156,17 @@ function version3(rest: Client, base: string, token: string) {
   });
 }
 
-/** Reading the apex works for zones that the list of domains leaves out; names that cannot be a zone are no error here. */
+/**
+ * Reading the apex works for zones that the list of domains leaves out; names that cannot be a zone are no error here.
+ * What is not in the account may be forbidden instead of unknown: the last name that is asked for tells about the key.
+ */
 async function unlessUnknown(name: string, asked: Promise<unknown>): Promise<{ name: string } | undefined> {
   try {
     await asked;
     return { name };
   } catch (error) {
-    if (error instanceof ProviderError && [400, 404, 422].includes(error.status ?? 0)) return undefined;
+    const none = name.split('.').length > 2 ? [400, 403, 404, 422] : [400, 404, 422];
+    if (error instanceof ProviderError && none.includes(error.status ?? 0)) return undefined;
     throw error;
   }
 }

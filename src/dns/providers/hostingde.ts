@@ -18,6 +18,7 @@ interface ZoneConfig {
 }
 interface DnsRecord {
   id: string;
+  zoneConfigId?: string;
   name: string;
   type: string;
   content: string;
@@ -32,7 +33,10 @@ interface Failure {
   contextPath?: string;
   details?: (string | { value?: string })[] | null;
 }
-type Filter = { field: string; value: string } | { subFilterConnective: 'AND'; subFilter: Filter[] };
+interface Filter {
+  field: string;
+  value: string;
+}
 
 const INVALID_KEY = 10109;
 const isAboutKey = ({ code, text = '', contextPath }: Failure) =>
@@ -98,20 +102,12 @@ export default defineProvider({
 
       async read(zone, fqdns) {
         const found = await Promise.all(
-          fqdns.map((fqdn) =>
-            find<DnsRecord>('recordsFind', {
-              subFilterConnective: 'AND',
-              subFilter: [
-                { field: 'zoneConfigId', value: zone.id },
-                { field: 'recordName', value: fqdn },
-                { field: 'recordType', value: 'TXT' },
-              ],
-            }),
-          ),
+          fqdns.map((fqdn) => find<DnsRecord>('recordsFind', { field: 'recordName', value: fqdn })),
         );
+        // A zone below may have records of the same name.
         return found
           .flat()
-          .filter(({ type }) => type === 'TXT')
+          .filter(({ type, zoneConfigId = zone.id }) => type === 'TXT' && zoneConfigId === zone.id)
           .map((record) => ({ fqdn: asciiName(record.name), value: unquoteTxt(record.content), record }));
       },
 
@@ -120,7 +116,6 @@ export default defineProvider({
         await call('zoneUpdate', {
           zoneConfig: await activeConfig(zone),
           recordsToAdd: add.map(({ fqdn, value, ttl }) => ({ name: fqdn, type: 'TXT', content: quoteTxt(value), ttl })),
-          recordsToModify: [],
           recordsToDelete: remove.map(({ record: { id, name, type, content } }) => ({ id, name, type, content })),
         });
       },

@@ -1,5 +1,15 @@
-import { asciiName, defineProvider, oneOf, type ProviderContext, perRecord, type Query, secret } from '../kit/index.ts';
-import { apiV4, isNamed, tuning } from '../vendors/linode.ts';
+import {
+  asciiName,
+  defineProvider,
+  oneOf,
+  type ProviderContext,
+  perRecord,
+  type Query,
+  secret,
+  unquoteTxt,
+} from '../kit/index.ts';
+import { apiV4, tuning } from '../vendors/linode.ts';
+import { isNamed } from '../vendors/record-names.ts';
 
 export default defineProvider({
   id: 'linode',
@@ -54,7 +64,7 @@ function apiV3(rest: ProviderContext<unknown>['rest'], key: string) {
       );
       return resources
         .filter(({ TYPE, NAME }) => TYPE.toUpperCase() === 'TXT' && isNamed(NAME, zone.name, fqdn))
-        .map(({ RESOURCEID, TARGET }) => ({ id: RESOURCEID, value: TARGET }));
+        .map(({ RESOURCEID, TARGET }) => ({ id: RESOURCEID, value: unquoteTxt(TARGET) }));
     },
     create: (zone, { name, value, ttl }) =>
       call('domain.resource.create', {

@@ -61,7 +61,9 @@ export default defineProvider({
         if (typeof body?.error_class !== 'string' || body.error_class === '') return undefined;
         const kind = body.error_class.replace(/^LW::Exception::/u, '');
         if (kind === 'DuplicateRecord') return null;
-        return { message: `${body.full_message || body.error || 'no reason given'} (${kind})`, fault: faults[kind] };
+        const message = `${body.full_message || body.error || 'no reason given'} (${kind})`;
+        const isZone = kind === 'RecordNotFound' && body.field === 'network_dns_zone';
+        return { message, fault: isZone ? 'zone' : faults[kind] };
       },
     });
     const call = <T>(method: string, params: object) => api.post<T>(method, { params });

@@ -10,6 +10,7 @@ interface ResourceRecord {
 }
 interface DnsItem {
   ID: string | number;
+  Name?: string;
   Settings?: { DNS?: { ResourceRecordSets?: ResourceRecord[] | null } | null } | null;
   /** Sent back with a change, which is refused when someone else has made one since. */
   SettingsHash?: string;
@@ -48,22 +49,31 @@ export default defineProvider({
     /** What the records came with, between reading and writing a zone. */
     const loaded = new Map<string, DnsItem>();
 
+    async function find(name: string): Promise<DnsItem | undefined> {
+      for (let from = 0; ; ) {
+        // The search is the whole query, as JSON; names that merely contain this one are found as well.
+        const search = { Filter: { 'Provider.Class': 'dns', Name: name }, ...(from > 0 ? { From: from } : {}) };
+        const found = await api.get<Found>(`commonserviceitem?${encodeURIComponent(JSON.stringify(search))}`);
+        const items = found.CommonServiceItems ?? [];
+        const zone = items.find(({ Name, Status }) => asciiName(Status?.Zone ?? Name ?? '') === name);
+        if (zone) return zone;
+        from += items.length;
+        if (items.length === 0 || from >= (found.Total ?? 0)) return undefined;
+      }
+    }
+
     return wholeZone({
       async findZone(name) {
-        for (let from = 0; ; ) {
-          // The search is the whole query, as JSON; names that merely contain this one are found as well.
-          const search = { Filter: { 'Provider.Class': 'dns', Name: name }, ...(from > 0 ? { From: from } : {}) };
-          const found = await api.get<Found>(`commonserviceitem?${encodeURIComponent(JSON.stringify(search))}`);
-          const items = found.CommonServiceItems ?? [];
-          const zone = items.find(({ Status }) => asciiName(Status?.Zone ?? '') === name);
-          if (zone) return { name, id: String(zone.ID) };
-          from += items.length;
-          if (items.length === 0 || from >= (found.Total ?? 0)) return undefined;
-        }
+        const zone = await find(name);
+        return zone && { name, id: String(zone.ID) };
       },
 
-      async load({ id }) {
-        const { CommonServiceItem: item } = await api.get<{ CommonServiceItem: DnsItem }>(`commonserviceitem/${id}`);
+      async load({ id, name }) {
+        // What is not given back is deleted, so an item without its settings must not be taken for an empty zone.
+        const listed = await find(name);
+        const item = listed?.Settings?.DNS
+          ? listed
+          : (await api.get<{ CommonServiceItem: DnsItem }>(`commonserviceitem/${id}`)).CommonServiceItem;
         loaded.set(id, item);
         return item.Settings?.DNS?.ResourceRecordSets ?? [];
       },

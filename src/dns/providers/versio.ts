@@ -47,7 +47,9 @@ export default defineProvider({
         const message: unknown = body?.error?.message;
         if (typeof message !== 'string') return undefined;
         // A domain that is not there is told with 401, as wrong credentials are.
-        return message.startsWith('ObjectDoesNotExist') ? { message, fault: 'missing' } : message;
+        return /^ObjectDoesNotExist|domain not found|invalid domain/iu.test(message)
+          ? { message, fault: 'missing' }
+          : message;
       },
     });
     const domain = async (name: string) => (await api.get<DomainAnswer>(name, { show_dns_records: true })).domainInfo;

@@ -1,4 +1,5 @@
-import { asciiName, defineProvider, perRecord, quoteTxt, secret, unquoteTxt } from '../kit/index.ts';
+import { defineProvider, perRecord, quoteTxt, secret, unquoteTxt } from '../kit/index.ts';
+import { isNamed } from '../vendors/record-names.ts';
 
 interface Page {
   domains?: { domain: string }[] | null;
@@ -48,7 +49,7 @@ export default defineProvider({
       listZones: async () => (await all('domains', ({ domains }) => domains)).map(({ domain }) => ({ name: domain })),
       async list(zone, { fqdn }) {
         return (await all(`domains/${zone.name}/records`, ({ records }) => records))
-          .filter(({ type, name }) => type === 'TXT' && asciiName(name ? `${name}.${zone.name}` : zone.name) === fqdn)
+          .filter(({ type, name }) => type === 'TXT' && isNamed(name, zone.name, fqdn))
           .map(({ id, data }) => ({ id, value: unquoteTxt(data) }));
       },
       create: (zone, { name, value, ttl }) =>

@@ -61,7 +61,7 @@ export function liveDns(rest: ProviderContext<unknown>['rest'], authorizations: 
       let refusal: unknown;
       for (const api of clients) {
         try {
-          const { fqdn } = await api.get<{ fqdn: string }>(`domains/${name}`);
+          const { fqdn = name } = await api.get<{ fqdn?: string }>(`domains/${name}`);
           return asciiName(fqdn) === name ? { name, api } : undefined;
         } catch (error) {
           if (!isRefusal(error)) throw error;

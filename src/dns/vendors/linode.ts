@@ -1,4 +1,5 @@
 import { asciiName, type ProviderContext, perRecord, type Query, type Tuning, unquoteTxt } from '../kit/index.ts';
+import { isNamed } from './record-names.ts';
 
 interface Page<T> {
   data?: T[] | null;
@@ -16,10 +17,6 @@ export const tuning: Tuning = {
   propagationTimeout: 15 * 60 + 420,
   pollingInterval: 15,
 };
-
-/** The record's own name may be relative or complete: the API keeps what it is given. */
-export const isNamed = (name: string, zone: string, fqdn: string): boolean =>
-  [asciiName(name), asciiName(name === '' ? zone : `${name}.${zone}`)].includes(fqdn);
 
 /** API version 4: https://techdocs.akamai.com/linode-api/reference/get-domain-records */
 export function apiV4(rest: ProviderContext<unknown>['rest'], token: string) {
@@ -53,7 +50,7 @@ export function apiV4(rest: ProviderContext<unknown>['rest'], token: string) {
         { type: 'TXT' },
       );
       return records
-        .filter(({ type, name }) => type === 'TXT' && isNamed(name ?? '', zone.name, fqdn))
+        .filter(({ type, name }) => type === 'TXT' && isNamed(name, zone.name, fqdn)) // The API keeps the name it is given.
         .map(({ id, target }) => ({ id, value: unquoteTxt(target) }));
     },
     create: (zone, { name, value, ttl }) =>

@@ -1,8 +1,10 @@
+import fixture from '../../../../fixtures/dns/cloudflare.ts';
 import cloudflare from '../../../../src/dns/providers/cloudflare.ts';
 import { openSession } from '../../../../src/dns/session.ts';
 import type { HttpRequest } from '../../../../src/http.ts';
 import { silentLog } from '../../../../src/log.ts';
 import { Redactor } from '../../../../src/redact.ts';
+import { fakeVendor } from './open.ts';
 
 /** A session in which the vendor gives the same answer to everything but the question for the zone. */
 async function add(env: Record<string, string>, status: number, body: object) {
@@ -63,4 +65,47 @@ it('goes to the address of CLOUDFLARE_BASE_URL', async () => {
   const env = { CF_DNS_API_TOKEN: 'tok', CLOUDFLARE_BASE_URL: 'https://gate.test/cf/v4/' };
   const { sent } = await add(env, 200, { success: true, result: {} });
   expect(sent.every(({ url }) => url.startsWith('https://gate.test/cf/v4/zones'))).toBe(true);
+});
+
+it('removes only its own, whatever else is listed, from the zone that is active', async () => {
+  const usual = fixture();
+  const api = 'https://api.cloudflare.com/client/v4/zones';
+  const name = '_acme-challenge.example.com';
+  const deleted: string[] = [];
+  const { server, open } = await fakeVendor(cloudflare, {
+    ...usual,
+    routes: () => ({
+      [`GET ${api}`]: ({ query }) => {
+        [...query];
+        const result = [
+          { id: 'a', name: 'sub.example.com', status: 'active' },
+          { id: 'b', name: 'example.com', status: 'moved' },
+          { id: 'c', name: 'Example.com', status: 'active' },
+        ];
+        return { success: true, result };
+      },
+      [`GET ${api}/:id/dns_records`]: ({ query }) => {
+        [...query];
+        const result = [
+          { id: '1', type: 'TXT', name: `x${name}`, content: '"one"' },
+          { id: '2', type: 'SPF', name, content: '"one"' },
+          { id: '3', type: 'TXT', name, content: '"One"' },
+          { id: '4', type: 'TXT', name: '_ACME-challenge.example.com', content: 'one' },
+        ];
+        return { success: true, result };
+      },
+      [`DELETE ${api}/:id/dns_records/:record`]: ({ params }) => {
+        deleted.push(`${params.id}/${params.record}`);
+        return { success: true, result: { id: params.record } };
+      },
+    }),
+  });
+  await (await open()).remove([{ fqdn: name, value: 'one' }]);
+  expect(deleted).toEqual(['c/4']);
+  await server.close();
+});
+
+it('names the variables in both spellings when a token is refused', async () => {
+  const { error } = await add({ CF_DNS_API_TOKEN: 'tok' }, 403, failed(9109, 'Invalid access token'));
+  expect(error).toMatchObject({ fault: 'auth', hint: expect.stringContaining('(CF_DNS_API_TOKEN)') });
 });

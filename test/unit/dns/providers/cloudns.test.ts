@@ -1,5 +1,6 @@
 import cloudnsFixture, { variants } from '../../../../fixtures/dns/cloudns.ts';
 import cloudns from '../../../../src/dns/providers/cloudns.ts';
+import type { FakeRequest } from '../../../helpers/fake-api.ts';
 import { fakeVendor } from './open.ts';
 
 const value = { fqdn: '_acme-challenge.www.example.com', value: 'one' };
@@ -17,6 +18,32 @@ it.each([
   expect(server.violations).toEqual([]);
   await server.close();
 });
+
+it.each([{ status: 404 }, { body: { status: 'Failed', statusDescription: 'Page not found.' } }])(
+  'takes %o for the end of a list',
+  async (beyond) => {
+    const usual = cloudnsFixture();
+    const list = 'GET https://api.cloudns.net/dns/records.json';
+    const { dns, server, open } = await fakeVendor(cloudns, {
+      ...usual,
+      routes(zones) {
+        const routes = usual.routes(zones);
+        const answer = (request: FakeRequest) => {
+          const reply = routes[list]!(request);
+          return request.query.get('page') === '1' ? reply : beyond;
+        };
+        return { ...routes, [list]: answer };
+      },
+    });
+    const session = await open();
+    await session.add([value]);
+    await session.add([value]);
+    expect(dns.txt(value.fqdn)).toEqual(['one']);
+    await session.remove([value]);
+    expect(dns.txt(value.fqdn)).toEqual([]);
+    await server.close();
+  },
+);
 
 it('signs in as the sub-user where both IDs are set', async () => {
   const { dns, server, open } = await fakeVendor(cloudns, variants.subUser());

@@ -97,3 +97,62 @@ it('reads one page of an answer without paging, and removes only the exact name'
   expect(deleted).toEqual(['2']);
   await server.close();
 });
+
+const zonesPath = 'GET https://api.dnsimple.com/v2/:account/zones';
+
+it('takes the zone itself where the token may not list zones', async () => {
+  const usual = dnsimpleFixture();
+  const { dns, server, open } = await fakeVendor(dnsimple, {
+    ...usual,
+    routes: (zones) => ({
+      ...usual.routes(zones),
+      [zonesPath]: ({ query }) => {
+        [...query];
+        return { status: 403, body: { message: 'Permission Denied.' } };
+      },
+    }),
+  });
+  await (await open()).add([value]);
+  expect(dns.txt(value.fqdn)).toEqual(['one', 'someone-else']);
+  await server.close();
+});
+
+it('says that a token is of a user whose accounts cannot be seen', async () => {
+  const usual = userToken();
+  const { server, open } = await fakeVendor(dnsimple, {
+    ...usual,
+    routes: (zones) => ({
+      ...usual.routes(zones),
+      'GET https://api.dnsimple.com/v2/accounts': () => ({ status: 404, body: { message: 'Not found' } }),
+    }),
+  });
+  await expect(open()).rejects.toMatchObject({ fault: 'auth', message: expect.stringContaining('token of a user') });
+  await server.close();
+});
+
+it('waits as long as Retry-After asks, whatever the rate limit says', async () => {
+  const usual = dnsimpleFixture();
+  let asked = 0;
+  const { dns, server, open } = await fakeVendor(dnsimple, {
+    ...usual,
+    routes: (zones) => {
+      const routes = usual.routes(zones);
+      return {
+        ...routes,
+        [whoami]: () => {
+          asked += 1;
+          if (asked > 1) return routes[whoami]?.();
+          const reset = String(Math.ceil(Date.now() / 1000) + 3600);
+          return {
+            status: 429,
+            headers: { 'retry-after': '0', 'x-ratelimit-reset': reset },
+            body: { message: 'quota' },
+          };
+        },
+      };
+    },
+  });
+  await (await open()).add([value]);
+  expect(dns.txt(value.fqdn)).toEqual(['one', 'someone-else']);
+  await server.close();
+});

@@ -49,6 +49,11 @@ it('sees an error without a message inside an answer with status 200', async () 
   await expect((await session).add([{ ...value, fqdn: 'example.com' }])).rejects.toThrow('error 500');
 });
 
+it('does not mind a status in words', async () => {
+  const { session } = answering([200, none], [200, none], [201, { status: 'OK', data: {} }]);
+  await expect((await session).add([{ ...value, fqdn: 'example.com' }])).resolves.toBeUndefined();
+});
+
 it('takes a record that exists already for success', async () => {
   const exists = { msg: 'Record already exists', status: 400 };
   const { session } = answering([200, none], [200, none], [400, exists]);

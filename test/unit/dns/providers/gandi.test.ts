@@ -1,4 +1,5 @@
 import fixture, { rpc } from '../../../../fixtures/dns/gandi.ts';
+import { liveDns } from '../../../../fixtures/dns/gandiv5.ts';
 import gandi from '../../../../src/dns/providers/gandi.ts';
 import { fakeVendor } from './open.ts';
 
@@ -28,6 +29,28 @@ it('takes a personal access token in GANDI_API_KEY', async () => {
 });
 
 describe('the v4 API', () => {
+  it.each([true, false])(
+    'is asked for a zone that LiveDNS does not have, and may refuse the key (knows it: %s)',
+    async (knows) => {
+      const old = rpc();
+      const { dns, server, open } = await fakeVendor(gandi, {
+        ...old,
+        routes: (records) => ({
+          ...old.routes(records),
+          [`GET ${liveDns}/domains/:zone`]: () => ({
+            status: 404,
+            body: { code: 404, cause: 'Not Found', message: 'no' },
+          }),
+        }),
+      });
+      const session = await open(knows ? {} : { GANDI_API_KEY: 'unknownkey0123456789abcd' });
+      if (knows) await session.add([value]);
+      else await expect(session.add([value])).rejects.toMatchObject({ fault: 'zone' });
+      expect(dns.txt(value.fqdn)).toEqual(knows ? ['one', 'someone-else'] : ['someone-else']);
+      await server.close();
+    },
+  );
+
   it('changes only the values asked for, and makes one version of them', async () => {
     const old = rpc();
     const { dns, server, open } = await fakeVendor(gandi, old);

@@ -62,6 +62,13 @@ it('tells an account that may not use the API from a wrong key', async () => {
   });
 });
 
+it('looks on where a name that is no domain is forbidden', async () => {
+  const denied = { code: 'ACCESS_DENIED', message: 'Authenticated user is not allowed access' };
+  const { error, sent } = await add(key, [403, denied], [200, []], [200, []], [200, {}]);
+  expect(error).toBeUndefined();
+  expect(sent.at(-1)?.url).toContain('/v1/domains/example.com/records/TXT/_acme-challenge');
+});
+
 it('waits while the zone is locked', async () => {
   const busy = { code: 'CONFLICT', message: 'The zone is being processed' };
   const { error } = await add(key, [200, []], [200, []], [409, busy], [200, []]);

@@ -30,6 +30,19 @@ it('changes all names of a zone in one update', async () => {
   await server.close();
 });
 
+it('leaves the same name and value in another zone alone', async () => {
+  const { dns, server, open } = await fakeVendor(hostingde, hostingdeFixture());
+  dns.zones.set('www.example.com', []);
+  dns.add('example.com', 'TXT', value.fqdn, 'one', 300);
+  const session = await open();
+  await session.add([value]);
+  expect(dns.records('www.example.com').map((record) => record.value)).toEqual(['one']);
+  await session.remove([value]);
+  expect(dns.records('example.com').map((record) => record.value)).toEqual(['someone-else', 'one']);
+  expect(dns.records('www.example.com')).toEqual([]);
+  await server.close();
+});
+
 it('uses the zone of HOSTINGDE_ZONE_NAME, and says so where it does not fit', async () => {
   const { dns, server, open } = await fakeVendor(hostingde, hostingdeFixture());
   dns.zones.set('www.example.com', []);

@@ -39,6 +39,12 @@ it.each([
   expect(error).toMatchObject({ fault, message: expect.stringContaining(`This is why (${kind})`) });
 });
 
+it('says that there is no such zone where LIQUID_WEB_ZONE names one that is not in the account', async () => {
+  const body = { ...failed('RecordNotFound'), field: 'network_dns_zone' };
+  const { error } = await add({ ...user, LWAPI_ZONE: 'example.com' }, body);
+  expect(error).toMatchObject({ fault: 'zone' });
+});
+
 it('takes a record that exists already for success', async () => {
   const { error } = await add({ ...user, LWAPI_ZONE: 'example.com' }, failed('DuplicateRecord'));
   expect(error).toBeUndefined();

@@ -17,7 +17,11 @@ it('gives everything else of the settings back as it came', async () => {
   const Settings = { DNS: { ResourceRecordSets: [record], MonitoringSuiteLog: { Enabled: 'True' } }, Other: [1] };
   const saved: unknown[] = [];
   const fixture = but(() => ({
-    [`GET ${api}/:id`]: () => ({ CommonServiceItem: { ID: '1', Settings, SettingsHash: 'hash-1' }, is_ok: true }),
+    [`GET ${api}`]: ({ query }) => {
+      const { Name } = JSON.parse([...query.keys()][0] ?? '{}').Filter;
+      const item = { ID: 1, Name: 'Example.com', Settings, SettingsHash: 'hash-1' };
+      return { Total: 1, CommonServiceItems: Name === 'example.com' ? [item] : [], is_ok: true };
+    },
     [`PUT ${api}/:id`]: ({ body }) => (saved.push(body.CommonServiceItem), { Success: true, is_ok: true }),
   }));
   const { server, open } = await fakeVendor(sakuracloud, fixture);
@@ -29,6 +33,31 @@ it('gives everything else of the settings back as it came', async () => {
       SettingsHash: 'hash-1',
     },
   ]);
+  expect(server.violations).toEqual([]);
+  await server.close();
+});
+
+it('asks for the zone itself where a search does not show its records', async () => {
+  const usual = sakuraFake();
+  const fixture: Fixture = {
+    ...usual,
+    routes(dns) {
+      const routes = usual.routes!(dns);
+      return {
+        ...routes,
+        [`GET ${api}`](request) {
+          const found = routes[`GET ${api}`]!(request) as { CommonServiceItems: object[] };
+          return {
+            ...found,
+            CommonServiceItems: found.CommonServiceItems.map((item) => ({ ...item, Settings: null })),
+          };
+        },
+      };
+    },
+  };
+  const { dns, server, open } = await fakeVendor(sakuracloud, fixture);
+  await (await open()).add([value]);
+  expect(dns.txt(value.fqdn)).toEqual(['one', 'someone-else']);
   expect(server.violations).toEqual([]);
   await server.close();
 });
@@ -60,7 +89,8 @@ it('reads the zone again when someone else has changed it meanwhile', async () =
 it('tries again while the zone is locked', async () => {
   let locked = true;
   const fixture = but(() => ({
-    [`GET ${api}/:id`]: () => {
+    [`GET ${api}`]: ({ query }) => {
+      void [...query.keys()];
       if (!locked) throw error(400, 'bad_request', 'enough seen');
       locked = false;
       throw error(423, 'locked', 'error-locked');
@@ -73,7 +103,8 @@ it('tries again while the zone is locked', async () => {
 
 it('shows messages without their HTML entities', async () => {
   const fixture = but(() => ({
-    [`GET ${api}/:id`]: () => {
+    [`GET ${api}`]: ({ query }) => {
+      void [...query.keys()];
       throw error(403, 'access_level', 'この操作は&quot;許可&quot;&#12373;れていません&amp;lt;');
     },
   }));

@@ -28,6 +28,16 @@ it('takes an empty list for no such zone', async () => {
   await server.close();
 });
 
+it('finds a zone by its records where it cannot be looked up', async () => {
+  const { dns, server, open } = await fakeVendor(
+    zoneee,
+    but(() => ({ [`GET ${api}/:zone`]: () => ({ status: 404 }) })),
+  );
+  await (await open()).add([value]);
+  expect(dns.txt(value.fqdn)).toEqual(['one', 'someone-else']);
+  await server.close();
+});
+
 it('tells which field was refused, and why', async () => {
   const refused = { status: 422, body: { name: 'invalid_host', destination: ['too long', 'not ASCII'] } };
   const { server, open } = await fakeVendor(
@@ -54,7 +64,7 @@ it('reads the records once, however many names there are', async () => {
   const session = await open();
   await session.add(values);
   expect(dns.records('example.com')).toHaveLength(21);
-  expect(logged.filter((line) => /GET \S+\/txt \{/u.test(line))).toHaveLength(1);
+  expect(logged.filter((line) => /GET \S+\/dns\/example\.com\/txt \{/u.test(line))).toHaveLength(1);
   await session.remove(values);
   expect(dns.records('example.com')).toHaveLength(1);
   await server.close();
