@@ -119,7 +119,8 @@ export async function rehearse(
   for (const identifier of identifiers) {
     caa.push(await readPolicy(identifier, options, problems, warnings));
   }
-  const named = servers.map((server) => `${server.name} (${server.address})`);
+  // A name server may give them in another order each time.
+  const named = servers.map((server) => `${server.name} (${server.address})`).sort();
   const others = [...looks.keys()].filter((server) => looks.get(server)?.zone === '');
   return {
     name,
