@@ -1,13 +1,15 @@
 /**
- * Writes what follows from the provider definitions: the catalog, one docs page for each provider, their index, and the table
- * in the README.
+ * Writes what follows from the provider definitions (the catalog, one docs page for each provider, their index, and the table
+ * in the README), from the declarations of commands and flags (the man page), and from that of quoin.yaml (its JSON schema).
  * `--check` writes nothing, names what is stale, and fails.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { jsonSchema } from '../src/cli/config-file/quoin-file.ts';
 import { describeProvider, toMarkdown } from '../src/dns/describe.ts';
 import { isProvider, type Provider } from '../src/dns/kit/contract.ts';
+import { manPage } from './man-page.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sources = 'src/dns/providers';
@@ -36,6 +38,8 @@ const wanted = new Map([
   ['src/dns/catalog.generated.ts', catalog()],
   [`${docs}/README.md`, index()],
   ['README.md', readme()],
+  ['docs/reference/quoin.schema.json', `${JSON.stringify(jsonSchema(), null, 2)}\n`],
+  ['docs/man/quoin.1', man()],
   ...providers.map((provider) => [`${docs}/${provider.id}.md`, toMarkdown(describeProvider(provider))] as const),
 ]);
 const stale = [...wanted].filter(([path, text]) => read(path) !== text).map(([path]) => path);
@@ -49,7 +53,7 @@ if (process.argv.includes('--check')) {
     process.exitCode = 1;
   }
 } else {
-  mkdirSync(join(root, docs), { recursive: true });
+  for (const folder of [docs, 'docs/man']) mkdirSync(join(root, folder), { recursive: true });
   for (const path of stale) writeFileSync(join(root, path), wanted.get(path) ?? '');
   for (const path of surplus) rmSync(join(root, path));
   console.log(`${providers.length} providers; ${stale.length} files written, ${surplus.length} removed`);
@@ -113,6 +117,11 @@ ${providers.length} providers are built in; the code goes after \`--dns\`. A pro
 | --- | --- |
 ${rows.join('\n')}
 `;
+}
+
+function man(): string {
+  const { version } = JSON.parse(read('package.json') ?? '{}') as { version: string };
+  return manPage({ version, exitCodes: read('docs/reference/exit-codes.md') ?? '' });
 }
 
 /** The README with its table of providers, which stands between two comments, made anew. */

@@ -2,7 +2,7 @@
 # Installs the real servers and clients that the integration tests and the bench use: Debian packages, as root.
 # Pebble of Debian 12 is 2.4; the newer one of Debian sid goes into a folder of its own, and nothing else is upgraded.
 set -eu
-packages="pebble bind9 bind9-dnsutils pdns-server pdns-backend-sqlite3 sqlite3 knot knot-dnsutils lego certbot dehydrated curl openssl"
+packages="pebble bind9 bind9-dnsutils pdns-server pdns-backend-sqlite3 sqlite3 knot knot-dnsutils lego certbot dehydrated curl openssl zsh fish groff man-db mandoc"
 [ "${1:-}" = "--bench" ] && packages="$packages python3-certbot-dns-rfc2136 uacme time iproute2"
 
 missing=""

@@ -1,48 +1,66 @@
-import { join } from 'node:path';
-import { isAppError, StorageError } from '../errors.ts';
-import { damaged, makeFolder, namesIn, readIfThere, readJson, writeFileAtomic } from '../files.ts';
-import { directories } from './directories.ts';
+import { rename, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ConfigError, isAppError, StorageError } from '../errors.ts';
+import {
+  errorCode,
+  makeFolder,
+  namesIn,
+  readIfThere,
+  removeFile,
+  storageError,
+  syncFolder,
+  writeFileAtomic,
+} from '../files.ts';
+import { type AccountFile, accountFile, belongsTo, directoryOf, readAccountFile, urlOf } from './account-file.ts';
 import type { StoredAccount } from './storage.ts';
 import { checkAccountId, hostFolder, shortHash } from './store-names.ts';
 import { legoKeyType, olderPem, readKey } from './stored-keys.ts';
-
-/** What lego 4 (`email`, `registration.body`, `registration.uri`) and lego 5 (the rest) keep in account.json. */
-interface AccountFile {
-  readonly id?: string;
-  readonly email?: string;
-  readonly keyType?: string;
-  readonly server?: string;
-  readonly registration?:
-    | (AccountBody & { readonly body?: AccountBody; readonly uri?: string; readonly accountURL?: string })
-    | null;
-}
-interface AccountBody {
-  readonly status?: string;
-  readonly contact?: readonly string[];
-}
 
 interface Found {
   readonly folder: string;
   readonly file?: AccountFile | undefined;
 }
 
+/** Names an account: no two of one CA directory have the same id. */
+export type AccountName = Pick<StoredAccount, 'directoryUrl' | 'id'>;
+
 export interface AccountStore {
+  /**
+   * The account of that id. Where there is none, the one whose e-mail address it is: an account keeps its id, and so its folder,
+   * when its address changes. `ConfigError` where several have that address.
+   */
   load(directoryUrl: string, id: string): Promise<StoredAccount | undefined>;
   save(account: StoredAccount): Promise<void>;
+  /** All accounts. Without a known directory (`directoryUrl` is empty) where lego 4 wrote them for a CA that is not known by name. */
   list(): Promise<AccountList>;
+  /** Those of one CA directory, also when lego 4 wrote them. */
+  at(directoryUrl: string): Promise<AccountList>;
+  /** The files of an account, which may not be there yet. */
+  paths(account: AccountName): Promise<AccountPaths>;
+  /**
+   * Keeps the key that an account is about to get, before the CA hears of it; the key that it has stays. Undefined: there is no
+   * such key (any more).
+   */
+  saveNextKey(account: AccountName, keyPem: string | undefined): Promise<void>;
+  /** Moves an account to `archives/`, in one step, and tells where it is now. */
+  archive(account: AccountName, now: Date): Promise<string>;
+}
+
+export interface AccountPaths {
+  readonly account: string;
+  readonly key: string;
+  readonly nextKey: string;
 }
 
 export interface AccountList {
   readonly accounts: readonly StoredAccount[];
   /** Accounts that cannot be read do not hide the others. */
   readonly problems: readonly StorageError[];
+  readonly paths: ReadonlyMap<StoredAccount, AccountPaths>;
 }
 
-const accountFile = (folder: string): string => join(folder, 'account.json');
 /** Says whose key it is while there is no account.json yet, which lego would take for a broken account. */
 const markerFile = (folder: string): string => join(folder, 'directory-url');
-const urlOf = ({ registration }: AccountFile): string | undefined =>
-  registration?.uri || registration?.accountURL || undefined;
 
 /** lego 5's place comes first: where both differ, lego 5 has changed the key, which lego 4 never does. */
 const keyFiles = (folder: string, id: string): [lego5: string, lego4: string] => [
@@ -50,11 +68,22 @@ const keyFiles = (folder: string, id: string): [lego5: string, lego4: string] =>
   join(folder, 'keys', `${id}.key`),
 ];
 
+const pathsIn = (folder: string, id: string): AccountPaths => ({
+  account: accountFile(folder),
+  key: join(folder, `${id}.key`),
+  nextKey: join(folder, `${id}.key.next`),
+});
+
 export function openAccounts(root: string): AccountStore {
-  /** Where the account is, or would be. The second directory of a host gets a folder with a hash in its name. */
-  async function find(directoryUrl: string, id: string): Promise<Found> {
+  /** The folders that accounts of a directory may be in: the second directory of a host gets one with a hash in its name. */
+  const hostFolders = (directoryUrl: string): readonly string[] => {
     const host = hostFolder(directoryUrl);
-    for (const name of [host, `${host}_${shortHash(directoryUrl)}`]) {
+    return [host, `${host}_${shortHash(directoryUrl)}`];
+  };
+
+  /** Where the account is, or would be. */
+  async function find(directoryUrl: string, id: string): Promise<Found> {
+    for (const name of hostFolders(directoryUrl)) {
       const folder = join(root, name, checkAccountId(id));
       const file = await readAccountFile(folder);
       const directory = file ? undefined : (await readIfThere(markerFile(folder)))?.trim();
@@ -80,20 +109,66 @@ export function openAccounts(root: string): AccountStore {
         ? `${copy} may be a whole copy; else restore it from a backup`
         : `restore it from a backup, or move ${folder} away to register a new account`,
     );
+    const { nextKey } = pathsIn(folder, id);
+    const nextKeyPem = await readIfThere(nextKey);
+    if (nextKeyPem !== undefined)
+      readKey(nextKeyPem, nextKey, 'restore it from a backup; remove it only if the CA still takes the other key');
     const body = { ...file?.registration, ...file?.registration?.body };
     return {
       id,
       email: file?.email || undefined,
       directoryUrl,
       keyPem,
+      ...(nextKeyPem === undefined ? {} : { nextKeyPem }),
       url: file && urlOf(file),
       contact: body.contact,
       status: body.status,
     };
   }
 
+  /** What is in the folders of these hosts; `directoryIn` tells the directory of each, or undefined to leave it out. */
+  async function collect(
+    hosts: readonly string[],
+    directoryIn: (found: Found, host: string) => Promise<string | undefined>,
+  ): Promise<AccountList> {
+    const problems: StorageError[] = [];
+    const paths = new Map<StoredAccount, AccountPaths>();
+    for (const host of hosts) {
+      for (const id of (await namesIn(join(root, host)).catch(() => [])).sort()) {
+        const folder = join(root, host, id);
+        try {
+          const found = { folder, file: await readAccountFile(folder) };
+          const directoryUrl = await directoryIn(found, host);
+          const account = directoryUrl === undefined ? undefined : await read(found, id, directoryUrl);
+          if (account) paths.set(account, pathsIn(folder, id));
+        } catch (error) {
+          if (!isAppError(error)) throw error;
+          problems.push(error as StorageError);
+        }
+      }
+    }
+    return { accounts: [...paths.keys()], problems, paths };
+  }
+
+  const at = (directoryUrl: string): Promise<AccountList> =>
+    collect(hostFolders(directoryUrl), async ({ folder, file }) => {
+      if (file) return belongsTo(file, directoryUrl) ? directoryUrl : undefined;
+      const marker = (await readIfThere(markerFile(folder)))?.trim();
+      return !marker || marker === directoryUrl ? directoryUrl : undefined;
+    });
+
   return {
-    load: async (directoryUrl, id) => read(await find(directoryUrl, id), id, directoryUrl),
+    async load(directoryUrl, id) {
+      const account = await read(await find(directoryUrl, id), id, directoryUrl);
+      if (account) return account;
+      const { accounts } = await at(directoryUrl);
+      const [only, ...others] = accounts.filter(({ url, email }) => url !== undefined && email === id);
+      if (others.length === 0) return only;
+      const ids = [only, ...others].map((one) => one?.id).join(', ');
+      throw new ConfigError(`${others.length + 1} accounts at ${directoryUrl} have the address ${id}: ${ids}`, {
+        hint: 'name one of them with --account-id',
+      });
+    },
 
     async save({ id, email, directoryUrl, keyPem, url, contact, status = 'valid' }) {
       const { folder, file } = await find(directoryUrl, id);
@@ -120,64 +195,35 @@ export function openAccounts(root: string): AccountStore {
       await writeFileAtomic(accountFile(folder), `${JSON.stringify(content, null, '\t')}\n`);
     },
 
-    async list() {
-      const accounts: StoredAccount[] = [];
-      const problems: StorageError[] = [];
-      for (const host of (await namesIn(root)).sort()) {
-        for (const id of (await namesIn(join(root, host)).catch(() => [])).sort()) {
-          const folder = join(root, host, id);
-          try {
-            const file = await readAccountFile(folder);
-            const directory = file ? directoryOf(file, host) : (await readIfThere(markerFile(folder)))?.trim();
-            const account = await read({ folder, file }, id, directory ?? '');
-            if (account) accounts.push(account);
-          } catch (error) {
-            if (!isAppError(error)) throw error;
-            problems.push(error as StorageError);
-          }
-        }
+    list: async () =>
+      collect((await namesIn(root)).sort(), async ({ folder, file }, host) =>
+        file ? (directoryOf(file, host) ?? '') : ((await readIfThere(markerFile(folder)))?.trim() ?? ''),
+      ),
+    at,
+
+    paths: async ({ directoryUrl, id }) => pathsIn((await find(directoryUrl, id)).folder, id),
+
+    async saveNextKey({ directoryUrl, id }, keyPem) {
+      const { nextKey } = pathsIn((await find(directoryUrl, id)).folder, id);
+      await (keyPem === undefined ? removeFile(nextKey) : writeFileAtomic(nextKey, keyPem));
+    },
+
+    async archive({ directoryUrl, id }, now) {
+      const { folder } = await find(directoryUrl, id);
+      const archives = join(dirname(root), 'archives');
+      await makeFolder(archives);
+      let seconds = Math.floor(now.getTime() / 1000);
+      const place = () => join(archives, `${seconds}.account.${basename(dirname(folder))}.${id}`);
+      while (await stat(place()).catch(() => undefined)) seconds += 1;
+      try {
+        await rename(folder, place());
+        for (const changed of [archives, dirname(folder)]) await syncFolder(changed);
+      } catch (error) {
+        throw errorCode(error) === 'ENOENT'
+          ? new StorageError(`${folder} is gone: another quoin has moved it`)
+          : storageError('move to archives/', folder, error);
       }
-      return { accounts, problems };
+      return place();
     },
   };
-}
-
-async function readAccountFile(folder: string): Promise<AccountFile | undefined> {
-  const path = accountFile(folder);
-  const hint = `restore it from a backup, or move ${folder} away to register a new account`;
-  const file = await readJson<AccountFile>(path).catch((error: unknown) => {
-    throw error instanceof StorageError ? new StorageError(error.message, { hint, cause: error.cause }) : error;
-  });
-  if (!file) return undefined;
-  const { server, email, registration } = file;
-  const url = urlOf(file);
-  const texts = [server, email, url].every((value) => value === undefined || typeof value === 'string');
-  if (!texts || (registration != null && typeof registration !== 'object')) {
-    throw damaged(path, 'it does not describe an account', hint);
-  }
-  return file;
-}
-
-/**
- * Whether an account is of this CA directory, when its folder is the one of the host. lego 4 does not note the directory:
- * then the account's URL has to be under the folder of the directory's path (`/acme/a/` of `/acme/a/directory`) and not
- * under another directory that is known.
- */
-function belongsTo(file: AccountFile, directoryUrl: string): boolean {
-  const directory = new URL(directoryUrl);
-  if (file.server && URL.canParse(file.server)) return new URL(file.server).href === directory.href;
-  const url = urlOf(file);
-  if (!url || !URL.canParse(url)) return true;
-  const { host, href } = new URL(url);
-  // A CA may have its accounts on another host than its directory; the folder is then all there is to go by.
-  if (host !== directory.host) return true;
-  if (Object.values(directories).some((known) => known !== directory.href && href.startsWith(`${known}/`)))
-    return false;
-  return href.startsWith(`${directory.href}/`) || href.startsWith(new URL('.', directory).href);
-}
-
-/** The directory of an account that lego 4 wrote, as far as it is a known one. */
-function directoryOf(file: AccountFile, host: string): string | undefined {
-  if (file.server) return file.server;
-  return Object.values(directories).find((known) => hostFolder(known) === host && belongsTo(file, known));
 }

@@ -36,7 +36,7 @@ export interface CertificateStore {
   read(name: string): Promise<StoredCertificate | undefined>;
   write(certificate: StoredCertificate, files?: CertificateFiles): Promise<CertificatePaths>;
   list(): Promise<readonly string[]>;
-  readAll(): Promise<CertificateList>;
+  readAll(options?: { readonly trusting?: boolean }): Promise<CertificateList>;
 }
 
 export function openCertificates(root: string, log: Log): CertificateStore {
@@ -148,7 +148,7 @@ export function openCertificates(root: string, log: Log): CertificateStore {
       }
     },
 
-    async readAll() {
+    async readAll({ trusting = false } = {}) {
       const certificates: ListedCertificate[] = [];
       const problems: StorageError[] = [];
       const begun = await namesIn(intentFolder(root));
@@ -156,7 +156,7 @@ export function openCertificates(root: string, log: Log): CertificateStore {
         try {
           const files = begun.includes(`${name}.json`) ? await read(name) : await readFiles(name, false);
           if (!files) continue;
-          readLeaf(files.certificatePem, paths(name).certificate);
+          if (!trusting) readLeaf(files.certificatePem, paths(name).certificate);
           const { keyPem: _, ...stored } = 'name' in files ? files : toStored(name, files, paths(name).metadata);
           certificates.push(stored);
         } catch (error) {
@@ -207,7 +207,8 @@ function toStored(name: string, { metadata, ...pems }: Files, path: string): Sto
     ...pems,
     name: domain ?? id ?? name,
     url: certUrl ?? '',
-    settings: isComplete(settings) ? settings : undefined,
+    // One provider was a text before there could be several.
+    settings: isComplete(settings) ? { ...settings, dns: [settings.dns].flat() } : undefined,
   };
 }
 

@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { type KeyObject, X509Certificate } from 'node:crypto';
 import { AcmeError } from '../errors.ts';
 
 /** What a certificate says, for people and for deciding when it is due. */
@@ -59,7 +59,7 @@ export const leadsTo = (chain: readonly X509Certificate[], root: string): boolea
 /** Refuses a chain that must not be installed: another key, other names, expired, or links that do not hold. */
 export function checkChain(
   chain: readonly X509Certificate[],
-  keyPem: string,
+  publicKey: KeyObject,
   names: readonly string[],
   now: Date,
 ): void {
@@ -68,7 +68,7 @@ export function checkChain(
   };
   const [leaf] = chain;
   if (!leaf) throw new AcmeError('ACME_CERTIFICATE', 'acme: the CA sent no certificate');
-  if (!leaf.checkPrivateKey(createPrivateKey(keyPem))) refuse('is for another key');
+  if (!leaf.publicKey.equals(publicKey)) refuse('is for another key');
   const has = namesOf(leaf).sort().join(' ');
   const wants = [...names].sort().join(' ');
   if (has !== wants) refuse(`names ${has || 'nothing'} instead of ${wants}`);
@@ -78,15 +78,4 @@ export function checkChain(
     const issuer = chain[index + 1];
     if (issuer && !certificate.verify(issuer.publicKey)) refuse('has a chain whose signatures do not hold');
   });
-}
-
-const DAY_MS = 86_400_000;
-const SHORT_LIFETIME_DAYS = 10;
-
-/** Due with a third of the lifetime left, with half of it for lives of ten days or less, or `renewDays` before the end. */
-export function isDue({ notBefore, notAfter }: CertificateInfo, now: Date, renewDays?: number): boolean {
-  const lifetime = notAfter.getTime() - notBefore.getTime();
-  const share = lifetime <= SHORT_LIFETIME_DAYS * DAY_MS ? 1 / 2 : 1 / 3;
-  const margin = renewDays === undefined ? lifetime * share : renewDays * DAY_MS;
-  return notAfter.getTime() - now.getTime() <= margin;
 }

@@ -58,6 +58,7 @@ interface ClientInternals {
     request(url: string, method: string, options?: { data?: unknown }): Promise<LibraryResponse>;
     getNonce(): Promise<string>;
     getJwk(): object;
+    createSignedBody(url: string, payload: object): object;
   };
   readonly api: {
     accountUrl: string | null;
@@ -173,6 +174,13 @@ export async function connectAcme(options: ConnectOptions): Promise<AcmeConnecti
       }
     },
   };
+}
+
+/** A JWS signed by a key that it carries, without a nonce: the inner one of a key change (RFC 8555 section 7.3.5). */
+export async function signByKey(keyPem: string, url: string, payload: object): Promise<object> {
+  const { Client } = (await import('acme-client')).default;
+  const { http } = new Client({ directoryUrl: url, accountKey: keyPem }) as unknown as ClientInternals;
+  return http.createSignedBody(url, payload);
 }
 
 /** The terms of service that a userActionRequired problem links to (RFC 8555 section 7.3.3). */

@@ -10,11 +10,17 @@ export interface Directory {
   readonly newAccount: string;
   readonly newOrder: string;
   readonly revokeCert?: string;
+  readonly keyChange?: string;
   readonly renewalInfo?: string;
   readonly meta: {
     readonly termsOfService?: string;
     readonly externalAccountRequired?: boolean;
     readonly profiles?: Readonly<Record<string, string>>;
+    /** What CAA records call the CA, as it says. */
+    readonly caaIdentities?: readonly string[];
+    /** draft-ietf-acme-dns-persist-02 sections 3.2 and 4.1; not checked. */
+    readonly issuerDomainNames?: readonly string[];
+    readonly accountHashPrefix?: string;
   };
 }
 
@@ -51,11 +57,12 @@ export async function fetchDirectory(url: string, options: AcmeOptions): Promise
 }
 
 function readDirectory(body: Record<string, unknown>, url: string, at: string): Directory {
-  const [newNonce, newAccount, newOrder, revokeCert, renewalInfo] = [
+  const [newNonce, newAccount, newOrder, revokeCert, keyChange, renewalInfo] = [
     'newNonce',
     'newAccount',
     'newOrder',
     'revokeCert',
+    'keyChange',
     'renewalInfo',
   ].map((name) => addressAt(body[name], at));
   if (!newNonce || !newAccount || !newOrder) {
@@ -72,6 +79,7 @@ function readDirectory(body: Record<string, unknown>, url: string, at: string): 
     newOrder,
     meta: readMeta(body.meta),
     ...(revokeCert ? { revokeCert } : {}),
+    ...(keyChange ? { keyChange } : {}),
     ...(renewalInfo ? { renewalInfo } : {}),
   };
 }
@@ -79,7 +87,8 @@ function readDirectory(body: Record<string, unknown>, url: string, at: string): 
 /** What has the wrong type counts as missing. */
 function readMeta(meta: unknown): Directory['meta'] {
   if (typeof meta !== 'object' || meta === null) return {};
-  const { termsOfService, externalAccountRequired, profiles } = meta as Record<string, unknown>;
+  const { termsOfService, externalAccountRequired, profiles, ...more } = meta as Record<string, unknown>;
+  const { caaIdentities, issuerDomainNames, accountHashPrefix } = more;
   return {
     ...(typeof termsOfService === 'string' && termsOfService ? { termsOfService: plainText(termsOfService) } : {}),
     ...(externalAccountRequired === true ? { externalAccountRequired } : {}),
@@ -90,5 +99,15 @@ function readMeta(meta: unknown): Directory['meta'] {
           ),
         }
       : {}),
+    ...(isTexts(caaIdentities) ? { caaIdentities } : {}),
+    ...(isTexts(issuerDomainNames) ? { issuerDomainNames } : {}),
+    ...(typeof accountHashPrefix === 'string' && accountHashPrefix.length <= MAX_TEXT ? { accountHashPrefix } : {}),
   };
 }
+
+const MAX_TEXTS = 100;
+const MAX_TEXT = 1000;
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) &&
+  value.length <= MAX_TEXTS &&
+  value.every((text) => typeof text === 'string' && text.length <= MAX_TEXT);

@@ -12,12 +12,12 @@ const FIRST_PAUSE_MS = 250;
 /** Has the order finalized with this key, and ends with it valid. */
 export async function finalize(
   order: Order,
-  keyPem: string,
+  keyPem: string | undefined,
   request: IssueRequest,
   context: IssueContext,
 ): Promise<Order> {
   const { acme, log, signal } = context;
-  const { names, mustStaple } = request.settings;
+  const { names, mustStaple, commonName = true } = request.settings;
   const wait = (doing: string, done: (order: Order) => boolean) =>
     waitForOrder(order, request.timeoutMs, context, doing, done);
   const isSettled = ({ status }: Order) => status === 'ready' || status === 'valid';
@@ -26,7 +26,7 @@ export async function finalize(
   let accepted = 0;
   for (let tries = 1; current.status === 'ready' && tries <= FINALIZE_TRIES && accepted < ACCEPTED_TRIES; tries += 1) {
     log.waiting('the CA is issuing');
-    const csr = await createCsr(names, keyPem, { mustStaple, commonName: request.commonName });
+    const csr = request.csr?.der ?? (await createCsr(names, keyPem ?? '', { mustStaple, commonName }));
     const response = await acme.post(
       current.finalize,
       { csr: csr.toString('base64url') },

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHash, createPublicKey } from 'node:crypto';
 import { AcmeError, ConfigError, isAppError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { expectAddress, expectObject } from './answer.ts';
+import { type AcmeResponse, expectAddress, expectObject } from './answer.ts';
 import { checkChain, toPem } from './certificate.ts';
 import type { AcmeConnection } from './client.ts';
+import type { CertificateRequest } from './csr.ts';
 import { downloadChain } from './download.ts';
 import { finalize } from './finalize.ts';
 import { generateCertificateKey, type KeyType } from './keys.ts';
@@ -17,8 +18,17 @@ export interface IssueRequest {
   /** Of the certificate in the store. */
   readonly name: string;
   readonly settings: CertificateSettings;
-  /** Whether the first name also becomes the common name. */
-  readonly commonName: boolean;
+  /** The key to certify; absent, and without `csr`: a new one of `settings.keyType`. */
+  readonly keyPem?: string | undefined;
+  /** The certificate request that the user brought, whose names are those of the settings. */
+  readonly csr?: CertificateRequest | undefined;
+  /** Identifier of the certificate that the new one replaces (RFC 9773 section 5). A CA that refuses it is asked without. */
+  readonly replaces?: string | undefined;
+  /** What few CAs grant (RFC 8555 section 7.1.3). */
+  readonly notBefore?: Date | undefined;
+  readonly notAfter?: Date | undefined;
+  /** Give the authorizations back at the end, whatever happened (RFC 8555 section 7.5.2). */
+  readonly deactivateAuthorizations?: boolean | undefined;
   /** How long the CA may take for validation, and again for issuing. */
   readonly timeoutMs: number;
 }
@@ -40,24 +50,40 @@ export async function issueCertificate(request: IssueRequest, context: IssueCont
   const resumed = await resume(request, context);
   const { order: first, keyPem } = resumed ?? (await begin(request, context));
   if (resumed) log.info(`resuming the order of an earlier run, which is ${first.status}`);
-  const ready = first.status === 'pending' ? await authorize(first, request, context) : first;
-  const valid = await finalize(ready, keyPem, request, context);
   try {
+    const ready = first.status === 'pending' ? await authorize(first, request, context) : first;
+    const valid = await finalize(ready, keyPem, request, context);
     return await download(valid, keyPem, request, context);
   } catch (error) {
     // A certificate that is refused today is refused tomorrow: the next run orders another one.
     if (isAppError(error) && error.code === 'ACME_CERTIFICATE') await context.store.removePending(request.name);
     throw error;
+  } finally {
+    if (request.deactivateAuthorizations) await deactivate(first, context);
   }
 }
 
 /** What the certificate is asked to be; an order for anything else is not taken up again. */
-const fingerprint = ({ settings }: IssueRequest): string =>
-  createHash('sha256')
-    .update(JSON.stringify({ ...settings, dns: undefined, bundle: undefined }))
+function fingerprint({ settings, keyPem, csr }: IssueRequest): string {
+  const { names, directoryUrl, accountId, keyType, profile, preferredChain, mustStaple, commonName } = settings;
+  const wishes = [names, directoryUrl, accountId, keyType, profile, preferredChain, mustStaple, commonName ?? true];
+  const key = [keyPem, csr?.der.toString('base64')];
+  return createHash('sha256')
+    .update(JSON.stringify([...wishes, ...key]))
     .digest('hex');
+}
 
-async function begin(request: IssueRequest, { acme, store, log }: IssueContext) {
+async function deactivate({ authorizations }: Order, { acme, log, signal }: IssueContext): Promise<void> {
+  const payload = { status: 'deactivated' };
+  const done = await Promise.allSettled(
+    authorizations.map((url) => acme.post(url, payload, { doing: 'deactivate an authorization' })),
+  );
+  const failure = done.find((one) => one.status === 'rejected');
+  if (failure && !signal.aborted) log.warn((failure.reason as Error).message);
+}
+
+async function begin(request: IssueRequest, context: IssueContext) {
+  const { acme, store, log } = context;
   const { names, profile } = request.settings;
   const { profiles } = acme.directory.meta;
   if (profile && !(profiles && Object.hasOwn(profiles, profile))) {
@@ -67,17 +93,15 @@ async function begin(request: IssueRequest, { acme, store, log }: IssueContext) 
     });
   }
   log.waiting(`ordering a certificate for ${names.length === 1 ? names[0] : `${names.length} names`}`);
-  const response = await acme.post(
-    acme.directory.newOrder,
-    { identifiers: names.map((value) => ({ type: 'dns', value })), ...(profile ? { profile } : {}) },
-    { doing: 'create the order' },
-  );
+  const response = await createOrder(request, context);
   const { location } = response.headers;
   if (!location) throw new AcmeError('ACME_PROTOCOL', 'acme: the CA created an order without telling its URL');
   const url = expectAddress(location, acme.directory.newOrder, 'the order');
   const order = readOrder(response, url);
   // On disk before anything is published: a run that dies from here on is resumed, with the same key.
-  const keyPem = await generateCertificateKey(request.settings.keyType as KeyType);
+  const keyPem = request.csr
+    ? undefined
+    : (request.keyPem ?? (await generateCertificateKey(request.settings.keyType as KeyType)));
   await store.writePending(request.name, {
     url,
     directoryUrl: acme.directory.url,
@@ -88,6 +112,31 @@ async function begin(request: IssueRequest, { acme, store, log }: IssueContext) 
     keyPem,
   });
   return { order, keyPem };
+}
+
+/** Which certificate is replaced matters to the CA's planning only: a refusal of that must not keep anybody from renewing. */
+async function createOrder(request: IssueRequest, { acme, log }: IssueContext): Promise<AcmeResponse> {
+  const { notBefore, notAfter, settings } = request;
+  const { names, profile } = settings;
+  const order = {
+    identifiers: names.map((value) => ({ type: 'dns', value })),
+    ...(profile ? { profile } : {}),
+    ...(notBefore ? { notBefore: notBefore.toISOString() } : {}),
+    ...(notAfter ? { notAfter: notAfter.toISOString() } : {}),
+  };
+  const create = (more: object) =>
+    acme.post(acme.directory.newOrder, { ...order, ...more }, { doing: 'create the order' });
+  // Section 5: only where the CA offers renewal information.
+  const replaces = acme.directory.renewalInfo ? request.replaces : undefined;
+  if (!replaces) return create({});
+  try {
+    return await create({ replaces });
+  } catch (error) {
+    const status = error instanceof AcmeError ? Number(error.facts.status) : 0;
+    if (!(status >= 400 && status < 500 && status !== 429)) throw error;
+    log.debug(`ordering again without telling which certificate is replaced: ${(error as Error).message}`);
+    return create({});
+  }
 }
 
 async function resume(request: IssueRequest, { acme, store, log }: IssueContext) {
@@ -134,10 +183,10 @@ async function authorize(order: Order, request: IssueRequest, context: IssueCont
   const challenges = await Promise.all(
     all.filter(({ status }) => status === 'pending').map((authorization) => toChallenge(authorization, acme)),
   );
-  const batches = dns.oneValueAtATime ? challenges.map((challenge) => [challenge]) : [challenges];
+  const turns = await dns.turns(challenges);
   let current = order;
-  for (const batch of batches.filter(({ length }) => length > 0)) {
-    current = await dns.solve(batch, () => answer(batch, order, request, context));
+  for (const batch of turns) {
+    current = await dns.solve(batch, () => answer(batch, turns.length === 1, order, request, context));
   }
   if (current.status !== 'pending') return current;
   return waitForOrder(order, request.timeoutMs, context, 'validate the names', ({ status }) => status !== 'pending');
@@ -168,11 +217,12 @@ async function toChallenge({ name, url, dns01, offered }: Authorization, acme: A
 /** Tells the CA that the values are there, waits for its verdict on these names, and gives the order as last seen. */
 async function answer(
   batch: readonly Answerable[],
+  isOnly: boolean,
   order: Order,
   request: IssueRequest,
   context: IssueContext,
 ): Promise<Order> {
-  const { acme, log, dns } = context;
+  const { acme, log } = context;
   log.waiting('the CA is validating');
   await Promise.all(
     batch.map(({ url, identifier }) =>
@@ -180,8 +230,8 @@ async function answer(
       acme.post(url, {}, { doing: `answer the challenge of ${identifier}`, tolerate: ['malformed'] }),
     ),
   );
-  // The order follows its authorizations, so one request tells of all of them.
-  if (!dns.oneValueAtATime) {
+  // The order follows its authorizations, so one request tells of all of them; but not of some.
+  if (isOnly) {
     return waitForOrder(order, request.timeoutMs, context, 'validate the names', ({ status }) => status !== 'pending');
   }
   for (const { authorization, identifier } of batch) {
@@ -200,7 +250,7 @@ async function answer(
 
 async function download(
   order: Order,
-  keyPem: string,
+  keyPem: string | undefined,
   request: IssueRequest,
   context: IssueContext,
 ): Promise<StoredCertificate> {
@@ -208,7 +258,8 @@ async function download(
   if (!order.certificate) throw new AcmeError('ACME_PROTOCOL', 'acme: the order is valid but names no certificate');
   const { certificate: url } = order;
   const chain = await downloadChain(url, { preferredChain, timeoutMs: request.timeoutMs }, context);
-  checkChain(chain, keyPem, names, new Date());
+  const publicKey = request.csr?.publicKey ?? createPublicKey(keyPem ?? '');
+  checkChain(chain, publicKey, names, new Date());
   const [leaf, ...issuers] = chain;
   return {
     name: request.name,

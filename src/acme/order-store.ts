@@ -27,11 +27,11 @@ export function openOrders(folder: string, log: Log): OrderStore {
         if (!file) return undefined;
         const { version, ...order } = file;
         refuseNewer(path, version, VERSION);
-        const texts = [order.url, order.directoryUrl, order.accountUrl, order.settings, order.createdAt, order.keyPem];
+        const texts = [order.url, order.directoryUrl, order.accountUrl, order.settings, order.createdAt];
         if (!texts.every((value) => typeof value === 'string') || !Array.isArray(order.names)) {
           throw damaged(path, 'it does not describe an order');
         }
-        readKey(order.keyPem, path);
+        if (order.keyPem !== undefined) readKey(order.keyPem, path);
         return order;
       } catch (error) {
         // Only what is damaged is set aside; that a file cannot be read, or is newer, is no reason to order again.

@@ -14,8 +14,8 @@ export interface Challenge {
 
 /** What the ACME flow needs from DNS. */
 export interface Dns01 {
+  /** Batches to be solved one after another: one batch, unless a provider shows only so many values at a time. */
+  turns<C extends Challenge>(challenges: readonly C[]): Promise<readonly (readonly C[])[]>;
   /** Publishes the challenges, waits until they are visible, runs `whileVisible`, and removes them whatever happened. */
   solve<T>(challenges: readonly Challenge[], whileVisible: () => Promise<T>): Promise<T>;
-  /** The provider holds one value per name: solve one authorization after another. */
-  readonly oneValueAtATime: boolean;
 }

@@ -47,6 +47,10 @@ export function readProblem(value: unknown): Problem | undefined {
 /** Let's Encrypt stops accounts that fail all the time, until their owner follows a link: trying again is of no use. */
 export const isPaused = ({ kind, detail }: Problem): boolean => kind === 'rateLimited' && /\/unpause\b/u.test(detail);
 
+/** What CAs say to an account that was deactivated, or that they have revoked: there is no error type for it. */
+export const isEnded = ({ kind, detail }: Problem): boolean =>
+  kind === 'unauthorized' && /\baccount\b/iu.test(detail) && /deactivated|revoked/iu.test(detail);
+
 const hints: Readonly<Record<string, string>> = {
   rateLimited: 'run again when the limit allows; renewals and --server letsencrypt-staging have other limits',
   caa: 'allow this CA in the CAA records of the name, or remove them',
@@ -54,7 +58,8 @@ const hints: Readonly<Record<string, string>> = {
   connection: 'check that the name servers can be reached from outside',
   unauthorized: 'the CA did not find the expected TXT value; check CNAMEs, and that every name server is updated',
   externalAccountRequired: 'get a key id and an HMAC key from the CA, and pass --eab --kid and --hmac',
-  accountDoesNotExist: 'the CA does not know the stored account; move its folder under accounts/ away to register anew',
+  accountDoesNotExist:
+    'the CA does not know the stored account (any more): register it again with quoin account register',
   invalidContact: 'pass another address with --email',
   unsupportedContact: 'pass another address with --email',
   rejectedIdentifier: 'this CA does not issue for that name; leave it out or use another CA',
@@ -62,6 +67,8 @@ const hints: Readonly<Record<string, string>> = {
 };
 
 function hintFor(problem: Problem, facts: Json): string | undefined {
+  if (isEnded(problem))
+    return 'quoin account show tells more; quoin account register registers another one in its place';
   if (isPaused(problem)) return 'open the address in the message, unpause the account there, and run again';
   if (problem.kind !== 'userActionRequired') return hints[problem.kind];
   const { termsOfService } = facts;

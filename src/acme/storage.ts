@@ -2,14 +2,16 @@ import { join, resolve } from 'node:path';
 import { makeFolder, probeFolder, sweepFolder } from '../files.ts';
 import { acquireLock, type Lock } from '../lock.ts';
 import { type Log, silentLog } from '../log.ts';
-import { type AccountList, openAccounts } from './account-store.ts';
+import { type AccountList, type AccountStore, openAccounts } from './account-store.ts';
 import { intentFolder } from './certificate-set.ts';
-import { type CertificateList, openCertificates } from './certificate-store.ts';
+import { type CertificateList, type ListedCertificate, openCertificates } from './certificate-store.ts';
 import { openOrders } from './order-store.ts';
+import { openRenewals, type RenewalState } from './renewal-state.ts';
 import { hostFolder, lockName, shortHash } from './store-names.ts';
 import { permissionWarnings } from './store-permissions.ts';
 
 export { fileNameOf } from './store-names.ts';
+export type { ListedCertificate };
 
 export interface StoredAccount {
   /** The e-mail address, or `noemail@example.com` as lego 5 has it for accounts without one. */
@@ -18,6 +20,8 @@ export interface StoredAccount {
   readonly directoryUrl: string;
   /** PEM: SEC1, PKCS#1 or PKCS#8. */
   readonly keyPem: string;
+  /** While a change of the key is under way: the new one, which the CA may know already (account-key.ts). */
+  readonly nextKeyPem?: string | undefined;
   /** The account's URL at the CA; absent until it is registered. */
   readonly url?: string | undefined;
   readonly contact?: readonly string[] | undefined;
@@ -33,19 +37,73 @@ export interface PendingOrder {
   /** Fingerprint of everything that the certificate was asked to be. */
   readonly settings: string;
   readonly createdAt: string;
-  readonly keyPem: string;
+  /** Absent when the user brought the request (CSR). */
+  readonly keyPem?: string | undefined;
 }
 
+/** A hook: a text for `sh -c`, or a program and its arguments. */
+export type HookCommand = string | readonly string[];
+
+/** All that a certificate was asked to be, kept with it so that a renewal needs credentials only. */
 export interface CertificateSettings {
   readonly names: readonly string[];
+  /** Where the certificate came from. */
   readonly directoryUrl: string;
+  /** As typed after `--server`, in the order of preference; absent: `directoryUrl` alone. */
+  readonly servers?: readonly string[] | undefined;
   readonly accountId: string;
-  readonly dns: string;
+  /** As typed after `--dns`: `cloudflare`, `example.org=route53@ORG`. Empty when the certificate was imported from where that is not known. */
+  readonly dns: readonly string[];
+  /** Of a new key. With `csrPem` or `privateKeyFile`: of that key. */
   readonly keyType: string;
   readonly profile?: string | undefined;
   readonly preferredChain?: string | undefined;
   readonly mustStaple: boolean;
   readonly bundle: boolean;
+  /** Whether the first name also becomes the common name; absent: yes. */
+  readonly commonName?: boolean | undefined;
+  /** The next certificate gets the key of this one. */
+  readonly reuseKey?: boolean | undefined;
+  /** The request that the user brought; the key stays with the user. */
+  readonly csrPem?: string | undefined;
+  /** Absolute path of the key that the user brought. */
+  readonly privateKeyFile?: string | undefined;
+  /** Renew so many days before the end, whatever the CA suggests. */
+  readonly renewDays?: number | undefined;
+  readonly resolvers?: readonly string[] | undefined;
+  readonly propagation?: PropagationSettings | undefined;
+  /** Absolute paths of PEM files with the roots of a private CA. */
+  readonly caCertificates?: readonly string[] | undefined;
+  readonly files?: FileSettings | undefined;
+  readonly hooks?: HookSettings | undefined;
+}
+
+/** How to know that the TXT records are visible. */
+export interface PropagationSettings {
+  /** Milliseconds to wait instead of asking. */
+  readonly waitMs?: number | undefined;
+  /** Ask the authoritative servers; absent: yes. */
+  readonly authoritative?: boolean | undefined;
+  /** Ask the resolvers too; absent: no. */
+  readonly recursive?: boolean | undefined;
+}
+
+export type PfxFormat = 'SHA256' | 'DES' | 'RC2';
+
+/** More files than lego's four, and how all are written. */
+export interface FileSettings {
+  readonly pem?: boolean | undefined;
+  readonly pfx?: PfxFormat | undefined;
+  /** Octal: `640`. */
+  readonly mode?: string | undefined;
+  /** `user`, `user:group` or `:group`, by name or number. */
+  readonly owner?: string | undefined;
+}
+
+export interface HookSettings {
+  readonly pre?: HookCommand | undefined;
+  readonly deploy?: HookCommand | undefined;
+  readonly post?: HookCommand | undefined;
 }
 
 export interface StoredCertificate {
@@ -95,6 +153,8 @@ export interface Store {
   /** Before registration (without `url`) and after it; the key is on disk first. */
   saveAccount(account: StoredAccount): Promise<void>;
   listAccounts(): Promise<AccountList>;
+  /** The same, and what only the commands about accounts need. */
+  readonly accounts: AccountStore;
   paths(name: string): CertificatePaths;
   /** `StorageError` where its files are damaged or do not belong together. */
   readCertificate(name: string): Promise<StoredCertificate | undefined>;
@@ -103,11 +163,18 @@ export interface Store {
   /** The names of all certificates as `readCertificate` takes them, sorted. */
   listCertificates(): Promise<readonly string[]>;
   /** All certificates, quickly: keys are neither read nor checked. What cannot be read does not hide the others. */
-  readCertificates(): Promise<CertificateList>;
+  readCertificates(options?: {
+    /** Take what stands in the files for a certificate: parsing a thousand of them takes longer than reading them. */
+    readonly trusting?: boolean;
+  }): Promise<CertificateList>;
   /** A damaged file is set aside, with a warning. */
   readPending(name: string): Promise<PendingOrder | undefined>;
   writePending(name: string, order: PendingOrder): Promise<void>;
   removePending(name: string): Promise<void>;
+  /** When to renew it, and how the last attempt went; undefined when nothing is known. */
+  readRenewal(name: string): Promise<RenewalState | undefined>;
+  writeRenewal(name: string, state: RenewalState): Promise<void>;
+  removeRenewal(name: string): Promise<void>;
   lockAccount(directoryUrl: string, id: string, options: WaitOptions): Promise<Lock>;
   lockCertificate(name: string, options: WaitOptions): Promise<Lock>;
 }
@@ -123,6 +190,7 @@ export function openStore(path: string, { log = silentLog }: { readonly log?: Lo
   const accounts = openAccounts(accountFolder);
   const certificates = openCertificates(root, log);
   const orders = openOrders(orderFolder, log);
+  const renewals = openRenewals(join(root, 'renewals'));
 
   return {
     root,
@@ -140,6 +208,7 @@ export function openStore(path: string, { log = silentLog }: { readonly log?: Lo
     loadAccount: accounts.load,
     saveAccount: accounts.save,
     listAccounts: accounts.list,
+    accounts,
 
     paths: certificates.paths,
     readCertificate: certificates.read,
@@ -150,6 +219,10 @@ export function openStore(path: string, { log = silentLog }: { readonly log?: Lo
     readPending: orders.read,
     writePending: orders.write,
     removePending: orders.remove,
+
+    readRenewal: renewals.read,
+    writeRenewal: renewals.write,
+    removeRenewal: renewals.remove,
 
     // By host, not by directory: two directories of one host choose between the same folders.
     lockAccount: (directoryUrl, id, options) =>

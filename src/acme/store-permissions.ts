@@ -10,7 +10,7 @@ export async function permissionWarnings(root: string): Promise<readonly string[
   for (const host of await namesIn(accounts)) {
     for (const id of await quietly(join(accounts, host))) {
       const folder = join(accounts, host, id);
-      keys.push(join(folder, `${id}.key`), join(folder, 'keys', `${id}.key`));
+      keys.push(join(folder, `${id}.key`), join(folder, `${id}.key.next`), join(folder, 'keys', `${id}.key`));
     }
   }
   const certificates = join(root, 'certificates');

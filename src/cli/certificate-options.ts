@@ -1,7 +1,8 @@
 import { ConfigError } from '../errors.ts';
 import { type Flag, flag, text, type ValuesOf } from './options.ts';
+import { pfxFlags } from './pfx-options.ts';
 
-/** Flags of the commands about one stored certificate. They have no variables: none should act unasked. */
+/** Flags of the commands about one stored certificate. What they do has no variables: none should act unasked. */
 
 const yes = (): boolean => true;
 
@@ -20,7 +21,7 @@ export const revokeFlags = {
   }),
 } satisfies Record<string, Flag<unknown>>;
 
-export const formats = ['pem', 'fullchain', 'der'] as const;
+export const formats = ['pem', 'fullchain', 'der', 'pfx'] as const;
 export type Format = (typeof formats)[number];
 
 export const exportFlags = {
@@ -28,21 +29,19 @@ export const exportFlags = {
     flags: '--format <format>',
     parse: format,
     fallback: 'pem' as Format,
-    help: 'pem (the certificate alone), fullchain (with its issuers) or der; default pem',
+    help: 'pem (the certificate alone), fullchain (with its issuers), der, or pfx (all and the key); default pem',
   }),
   out: flag({ flags: '--out <file>', parse: text, help: 'write there (mode 0600) instead of to standard output' }),
   key: flag({ flags: '--key', parse: yes, fallback: false, help: 'the private key too, behind the certificates' }),
+  ...pfxFlags,
+  pfxPassword: flag({ ...pfxFlags.pfxPassword, older: ['--pfx.pass <password>', '--password <password>'] }),
 } satisfies Record<string, Flag<unknown>>;
 
 export type RevokeFlags = ValuesOf<typeof revokeFlags>;
+export type ExportFlags = ValuesOf<typeof exportFlags>;
 
 function format(value: string, name: string): Format {
   const found = formats.find((known) => known === value);
   if (found) return found;
-  if (value === 'pfx') {
-    throw new ConfigError(`${name} pfx is not supported yet`, {
-      hint: 'use --format fullchain --key --out FILE, then openssl pkcs12 -export -in FILE',
-    });
-  }
   throw new ConfigError(`${name} ${value} is unknown`, { hint: `use one of ${formats.join(', ')}` });
 }

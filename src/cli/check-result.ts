@@ -2,13 +2,21 @@ import type { CaaFinding, Rehearsal, SeenServer } from '../dns/rehearsal.ts';
 import type { AppError } from '../errors.ts';
 import { plainText } from '../plain-text.ts';
 
-/** `unknown`: nothing was written, for another reason. */
-export type Credentials = 'accepted' | 'refused' | 'missing' | 'unknown';
+/** `unknown`: nothing was written, for another reason. `unused`: no name leads to this provider. */
+export type Credentials = 'accepted' | 'refused' | 'missing' | 'unknown' | 'unused';
+
+export interface CheckedProvider {
+  /** `cloudflare@ORG`. */
+  readonly label: string;
+  /** What it is meant for; undefined: all names that no other one is meant for. */
+  readonly domain: string | undefined;
+  readonly credentials: Credentials;
+}
 
 export interface CheckResult {
-  /** As typed after `--dns`. */
-  readonly provider: string;
-  readonly credentials: Credentials;
+  readonly providers: readonly CheckedProvider[];
+  /** How many times a run has to publish; 0 where nothing can be. */
+  readonly turns: number;
   /** Directory of the CA, which was not asked. */
   readonly server: string;
   readonly identities: readonly string[] | undefined;
@@ -19,16 +27,22 @@ export interface CheckResult {
 const seconds = (ms: number): number => Math.round(ms) / 1000;
 
 /** The document of `quoin check --json`: docs/reference/json.md. */
-export function checkJson({ provider, credentials, server, identities, rehearsals, problems }: CheckResult): object {
+export function checkJson({ providers, turns, server, identities, rehearsals, problems }: CheckResult): object {
   return {
     ok: problems.length === 0,
-    provider: { code: provider, credentials },
+    providers: providers.map(({ label, domain, credentials }) => ({
+      code: label,
+      domain: domain ?? null,
+      credentials,
+    })),
+    turns,
     ca: { directory: server, identities: identities ?? null },
     challenges: rehearsals.map((rehearsal) => ({
       name: rehearsal.name,
       names: rehearsal.identifiers,
       target: rehearsal.target ?? null,
       zone: rehearsal.zone ?? null,
+      provider: rehearsal.provider ?? null,
       providerZone: rehearsal.providerZone ?? null,
       values: rehearsal.values,
       written: rehearsal.writtenMs !== undefined,
@@ -66,13 +80,15 @@ const row = (label: string, value: string): string => `  ${label.padEnd(COLUMN)}
 
 /** The same for people. */
 export function checkTable(result: CheckResult): string {
-  const { provider, credentials, server, identities, rehearsals, problems } = result;
+  const { providers, turns, server, identities, rehearsals, problems } = result;
   const warnings = rehearsals.flatMap((rehearsal) => rehearsal.warnings);
-  const told = { accepted: 'accepted', refused: 'refused', missing: 'missing or wrong', unknown: 'not known' };
   return `${[
-    row('provider', `${provider}: credentials ${told[credentials]}`),
+    ...providers.map((provider) => row('provider', providerRow(provider))),
     row('CA', `${new URL(server).host}, ${identities ? `in CAA: ${identities.join(', ')}` : 'name in CAA not known'}`),
-    ...rehearsals.flatMap(sectionOf),
+    ...(turns > 1
+      ? [row('turns', `${turns}: not all values can be shown at a time, so a run publishes in turns`)]
+      : []),
+    ...rehearsals.flatMap((rehearsal) => sectionOf(rehearsal, providers.length > 1)),
     ...(warnings.length > 0 ? ['', ...warnings.map((warning) => `warning: ${warning}`)] : []),
     ...(problems.length > 0 ? [''] : []),
     ...problems.flatMap(({ message, hint }) => [`problem: ${message}`, ...(hint ? [`  → ${hint}`] : [])]),
@@ -81,8 +97,19 @@ export function checkTable(result: CheckResult): string {
   ].join('\n')}\n`;
 }
 
-function sectionOf(rehearsal: Rehearsal): string[] {
-  const { name, identifiers, target, zone, providerZone, nameServers, resolvers, caa } = rehearsal;
+const told: Readonly<Record<Credentials, string>> = {
+  accepted: 'credentials accepted',
+  refused: 'credentials refused',
+  missing: 'credentials missing or wrong',
+  unknown: 'credentials not known',
+  unused: 'not needed for these names',
+};
+
+const providerRow = ({ label, domain, credentials }: CheckedProvider): string =>
+  `${domain === undefined ? label : `${label} for ${domain}`}: ${told[credentials]}`;
+
+function sectionOf(rehearsal: Rehearsal, isOneOfSeveral: boolean): string[] {
+  const { name, identifiers, target, zone, provider, providerZone, nameServers, resolvers, caa } = rehearsal;
   const all = [
     ...nameServers.map((server) => ['name server', server] as const),
     ...resolvers.map((server) => ['resolver', server] as const),
@@ -94,6 +121,7 @@ function sectionOf(rehearsal: Rehearsal): string[] {
     row('challenge', name),
     ...(target !== undefined && target !== name ? [row('CNAME to', target)] : []),
     row('zone', zone === undefined ? 'not found' : `${zone}${providerZone ? `, at the provider ${providerZone}` : ''}`),
+    ...(isOneOfSeveral ? [row('provider', provider ?? 'none')] : []),
     row('TXT value', txtRow(rehearsal)),
     ...all.map(([label, server]) => row(label, `${server.server.padEnd(width)}  ${sightOf(server)}`)),
     ...caa.map((finding) => row('CAA', caaOf(finding))),

@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { openStore, type Store, storeRoot } from '../acme/storage.ts';
-import type { Provider } from '../dns/kit/contract.ts';
+import type { EnvSource } from '../dns/kit/read-env.ts';
 import { createLookup, type Lookup } from '../dns/lookup.ts';
-import { type DnsSession, openSession } from '../dns/session.ts';
 import { ConfigError } from '../errors.ts';
 import { createTransport } from '../http.ts';
 import type { CommandContext } from './main.ts';
@@ -13,36 +12,20 @@ import type { CommandContext } from './main.ts';
 export const storeOf = ({ options, io }: CommandContext): Store =>
   openStore(storeRoot(io.cwd, options.path, existsSync(resolve(io.cwd, '.lego'))));
 
-export function lookupOf({ options, io, log }: CommandContext): Lookup {
-  const port = Number(io.env.QUOIN_DNS_AUTHORITATIVE_PORT || 53);
+export function lookupOf(
+  { options, io, log }: CommandContext,
+  env: EnvSource = io.env,
+  resolvers: readonly string[] = options.resolvers,
+): Lookup {
+  const port = Number(env.QUOIN_DNS_AUTHORITATIVE_PORT || 53);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new ConfigError('QUOIN_DNS_AUTHORITATIVE_PORT is no port number');
   return createLookup({
-    resolvers: options.resolvers,
+    resolvers,
     timeoutMs: options.dnsTimeout,
     transport: createTransport({ log, env: io.env }),
     log,
     authoritativePort: port,
-  });
-}
-
-export function sessionOf(
-  provider: Provider,
-  lookup: Lookup,
-  { options, io, log, redactor }: CommandContext,
-): Promise<DnsSession> {
-  const never = new AbortController().signal;
-  return openSession(provider, {
-    env: io.env,
-    log,
-    redactor,
-    transport: createTransport({ log, env: io.env }),
-    signal: io.signal,
-    // Not the run's own signal: clean-up asks these questions too, after the run was aborted.
-    findZoneBySoa: async (fqdn) => (await lookup.follow(fqdn, never)).zone,
-    addressOf: (host) => lookup.address(host, never),
-    enter: io.enter,
-    maxWaitSeconds: options.maxWait / 1000,
   });
 }
 

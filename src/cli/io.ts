@@ -6,6 +6,8 @@ export interface Io {
   readonly stderr: Output;
   /** Fires with an `Interrupted` as its reason when the user or the system wants the run to end. */
   readonly signal: AbortSignal;
+  /** Fires when the user presses Ctrl-C a second time: what may take long and can be left is left. */
+  readonly hurry?: AbortSignal | undefined;
   /** Waits until the person at the terminal presses Enter; undefined where nobody is there. */
   readonly enter?: ((signal: AbortSignal) => Promise<void>) | undefined;
 }

@@ -16,7 +16,6 @@ interface Refusal {
   readonly hint?: string;
 }
 
-const notYet: Refusal = { why: 'is not supported yet' };
 const dnsOnly: Refusal = {
   why: 'is not supported: quoin proves names by DNS-01 only',
   hint: 'name a provider with --dns',
@@ -27,7 +26,6 @@ const flags = (refused: Refusal | undefined, ...spellings: string[]): LegoFlag[]
 export const legoFlags: readonly LegoFlag[] = [
   ...flags(
     undefined,
-    '--no-random-sleep', // `run` does not sleep.
     '--force-cert-domains', // Changed names are always due.
     '--dynamic', // The default.
     '--enable-cn', // The default.
@@ -44,23 +42,12 @@ export const legoFlags: readonly LegoFlag[] = [
     ...['--http.s3-bucket <name>', '--tls', '--tls.port <address>', '--tls.address <address>', '--tls.delay <time>'],
     '--dns-persist',
   ),
+  ...flags({ why: 'is not supported', hint: 'use quoin apply with a configuration file' }, '--config <file>'),
   ...flags(
-    notYet,
-    ...['--csr <file>', '--private-key <file>', '--reuse-key', '--account-id <id>', '--cert.name <name>'],
-    ...['--filename <name>', '--pem', '--pfx', '--pfx.pass <password>', '--pfx.password <password>'],
-    ...['--pfx.format <format>', '--not-before <date>', '--not-after <date>', '--user-agent <text>'],
-    ...['--always-deactivate-authorizations', '--overall-request-limit <number>', '--config <file>'],
-    ...['--run-hook <command>', '--renew-hook <command>', '--pre-hook <command>', '--deploy-hook <command>'],
-    ...[
-      '--post-hook <command>',
-      '--run-hook-timeout <time>',
-      '--renew-hook-timeout <time>',
-      '--pre-hook-timeout <time>',
-    ],
-    ...['--deploy-hook-timeout <time>', '--post-hook-timeout <time>', '--ari-disable'],
-    ...['--ari-wait-to-renew-duration <time>', '--log.level <level>', '--log.format <format>'],
-    ...['--ipv4only', '--ipv6only'],
+    { why: 'is not supported', hint: 'use --debug or --quiet' },
+    ...['--log.level <level>', '--log.format <format>'],
   ),
+  ...flags({ why: 'is not supported: addresses of both families are tried' }, ...['--ipv4only', '--ipv6only']),
 ];
 
 const nameOf = (spelling: string): string => spelling.split(' ')[0] ?? spelling;

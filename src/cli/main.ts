@@ -22,6 +22,8 @@ export interface Outcome {
 
 export interface CommandContext {
   readonly options: Options;
+  /** What stands on the command line, for commands that tell it from what the environment says. */
+  readonly given: Given;
   readonly io: Io;
   readonly log: Log;
   readonly redactor: Redactor;
@@ -37,17 +39,23 @@ type Command = (context: CommandContext) => Promise<Outcome>;
 /** Loaded when it is run: help and version must not wait for an ACME client. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./commands/run.ts')).run,
+  renew: async () => (await import('./commands/renew.ts')).renew,
+  apply: async () => (await import('./commands/apply.ts')).apply,
   revoke: async () => (await import('./commands/revoke.ts')).revoke,
   list: async () => (await import('./commands/list.ts')).list,
   show: async () => (await import('./commands/show.ts')).show,
   export: async () => (await import('./commands/export.ts')).exportCertificate,
+  import: async () => (await import('./commands/import.ts')).importStore,
   dnshelp: async () => (await import('./commands/dnshelp.ts')).dnshelp,
+  completion: async () => (await import('./commands/completion.ts')).completion,
   check: async () => (await import('./commands/check.ts')).check,
   cleanup: async () => (await import('./commands/cleanup.ts')).cleanup,
+  account: async () => (await import('./commands/account.ts')).account,
+  persist: async () => (await import('./commands/persist.ts')).persist,
   sandbox: async () => (await import('./commands/sandbox.ts')).sandbox,
 };
-/** Those that go to a CA or to a DNS server, which may be named `sandbox`. */
-const usesServers = new Set(['run', 'renew', 'revoke', 'account', 'check', 'cleanup']);
+/** Those that go to a CA or to a DNS server, which may be named `sandbox`; those that keep the word see to it themselves. */
+const usesServers = new Set(['revoke', 'account', 'check', 'cleanup', 'persist']);
 
 const USAGE_ERROR = 2;
 
@@ -75,7 +83,10 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     let io: Io = { ...world, env: withEnvFiles(world.env, world.cwd, named, (message) => warnings.push(message)) };
     options = readOptions(invocation.given, io.env);
     refuseLegoFlags(invocation.given, invocation.command === 'run' ? io.env : {});
-    if (usesServers.has(invocation.command) && (options.server === 'sandbox' || options.dns === 'sandbox')) {
+    if (
+      usesServers.has(invocation.command) &&
+      [...options.servers, ...options.dns].some((name) => /\bsandbox$/u.test(name))
+    ) {
       const { withSandbox } = await import('./sandbox-env.ts');
       const found = await withSandbox(options, io.env);
       options = found.options;
@@ -89,7 +100,15 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     const command = await commands[invocation.command]?.();
     if (!command) throw new Error(`no command ${invocation.command}`);
     const { code, own, words } = invocation;
-    const { json, text, exitCode = 0, isAnswer } = await command({ options, io, log, redactor, code, own, words });
+    const {
+      json,
+      text,
+      exitCode = 0,
+      isAnswer,
+    } = await command({
+      ...{ options, given: invocation.given, io, log, redactor },
+      ...{ code, own, words },
+    });
     shown.end();
     if (options.json) world.stdout.write(json ? toJson(json, redactor) : '');
     else if (isAnswer || !options.quiet) world.stdout.write(redactor.clean(text));

@@ -1,51 +1,23 @@
-import { ConfigError } from '../errors.ts';
+import {
+  boolean,
+  count,
+  days,
+  duration,
+  type Env,
+  type Flag,
+  flag,
+  type Given,
+  list,
+  mode,
+  readFlags,
+  text,
+  time,
+  type ValuesOf,
+} from './flags.ts';
+import { hookFlags } from './hook-options.ts';
+import { pfxFlags } from './pfx-options.ts';
 
-/** One flag: declared here, and nowhere else, for the parser, the environment, the help and the reference. */
-export interface Flag<T> {
-  /** As commander writes it: `-d, --domains <name>`. */
-  readonly flags: string;
-  readonly help: string;
-  /** Other spellings that work and are not shown. */
-  readonly older?: readonly string[];
-  /** Without `QUOIN_`; lego's `LEGO_` is read for the same name where lego has it. Absent: no variable is read. */
-  readonly env?: string;
-  readonly many?: boolean;
-  readonly parse: (text: string, flag: string) => T;
-  readonly fallback?: T;
-}
-
-export const text = (value: string): string => value;
-export const list = (value: string): string[] =>
-  value
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean);
-
-/** Milliseconds. */
-export function duration(value: string, flag: string): number {
-  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/u.exec(value.trim());
-  if (!found)
-    throw new ConfigError(`${flag} ${value} is no duration`, { hint: 'write seconds, or such as 90s, 5m, 1h' });
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[(found[2] ?? 's') as 's'];
-  return Number(found[1]) * unit;
-}
-
-function days(value: string, flag: string): number {
-  if (!/^\d+$/u.test(value)) throw new ConfigError(`${flag} ${value} is no number of days`);
-  return Number(value);
-}
-
-function boolean(value: string, flag: string): boolean {
-  if (!/^(?:true|false|t|f|1|0|yes|no)$/iu.test(value))
-    throw new ConfigError(`${flag} must be true or false, not ${value}`);
-  return /^(?:true|t|1|yes)$/iu.test(value);
-}
-
-export function flag<T>(declared: Flag<T> & { readonly fallback: T }): Flag<T> & { readonly fallback: T };
-export function flag<T>(declared: Flag<T>): Flag<T>;
-export function flag<T>(declared: Flag<T>): Flag<T> {
-  return declared;
-}
+export * from './flags.ts';
 
 /** What each flag is read as, by key. */
 export const declarations = {
@@ -60,15 +32,18 @@ export const declarations = {
   dns: flag({
     flags: '--dns <provider>',
     env: 'DNS',
-    parse: text,
-    help: 'DNS provider: a code of dnshelp, npm:<package> or ./file.js',
+    many: true,
+    parse: list,
+    fallback: [] as string[],
+    help: 'DNS provider: a code of dnshelp, npm:<package> or ./file.js; repeat it as <domain>=<provider>[@<prefix>] for several',
   }),
-  server: flag({
+  servers: flag({
     flags: '-s, --server <url>',
     env: 'SERVER',
-    parse: text,
-    fallback: 'letsencrypt',
-    help: 'CA: a directory URL or a short name such as letsencrypt-staging',
+    many: true,
+    parse: list,
+    fallback: ['letsencrypt'] as string[],
+    help: 'CA: a directory URL or a short name such as letsencrypt-staging; a second one counts when the first is down',
   }),
   email: flag({ flags: '-m, --email <address>', env: 'EMAIL', parse: text, help: 'e-mail address of the account' }),
   acceptTos: flag({
@@ -145,6 +120,85 @@ export const declarations = {
     fallback: false,
     help: 'leave the common name out of the request',
   }),
+  accountId: flag({
+    flags: '--account-id <id>',
+    env: 'ACCOUNT_ID',
+    parse: text,
+    help: 'name of the account in the store, when it is not its e-mail address',
+  }),
+  certName: flag({
+    flags: '--cert.name <name>',
+    older: ['--filename <name>'],
+    env: 'CERT_NAME',
+    parse: text,
+    help: 'name of the certificate in the store; default its first domain',
+  }),
+  csr: flag({
+    flags: '--csr <file>',
+    env: 'CSR',
+    parse: text,
+    help: 'certificate request (PEM or DER) that names the domains; its key stays with you',
+  }),
+  privateKey: flag({
+    flags: '--private-key <file>',
+    env: 'PRIVATE_KEY',
+    parse: text,
+    help: 'PEM file with the key to certify, instead of a new one',
+  }),
+  reuseKey: flag({
+    flags: '--reuse-key',
+    env: 'REUSE_KEY',
+    parse: boolean,
+    fallback: false,
+    help: 'renew with the key that the certificate has',
+  }),
+  notBefore: flag({
+    flags: '--not-before <time>',
+    env: 'NOT_BEFORE',
+    parse: time,
+    help: 'ask for validity from then on, such as 2027-01-31T00:00:00Z; few CAs grant it',
+  }),
+  notAfter: flag({
+    flags: '--not-after <time>',
+    env: 'NOT_AFTER',
+    parse: time,
+    help: 'ask for validity until then; few CAs grant it',
+  }),
+  pem: flag({
+    flags: '--pem',
+    env: 'PEM',
+    parse: boolean,
+    fallback: false,
+    help: 'store a .pem file too: key, certificate and issuers',
+  }),
+  pfx: flag({
+    flags: '--pfx',
+    env: 'PFX',
+    parse: boolean,
+    fallback: false,
+    help: 'store a .pfx file (PKCS#12) too',
+  }),
+  ...pfxFlags,
+  certMode: flag({
+    flags: '--cert.mode <mode>',
+    env: 'CERT_MODE',
+    parse: mode,
+    help: 'permissions of the files, such as 640; keys are never readable by everybody',
+  }),
+  certOwner: flag({
+    flags: '--cert.owner <owner>',
+    env: 'CERT_OWNER',
+    parse: text,
+    help: 'owner of the files: user, user:group or :group',
+  }),
+  ...hookFlags,
+  deactivateAuthorizations: flag({
+    flags: '--always-deactivate-authorizations',
+    env: 'ALWAYS_DEACTIVATE_AUTHORIZATIONS',
+    parse: boolean,
+    fallback: false,
+    help: 'give authorizations back at the end, so that the next run has to prove all names again',
+  }),
   renewDays: flag({
     flags: '--renew-days <days>',
     older: ['--days <days>'],
@@ -158,6 +212,40 @@ export const declarations = {
     parse: boolean,
     fallback: false,
     help: 'renew although nothing is due',
+  }),
+  ariDisable: flag({
+    flags: '--ari-disable',
+    env: 'ARI_DISABLE',
+    parse: boolean,
+    fallback: false,
+    help: 'do not ask the CA when to renew (ARI)',
+  }),
+  ariWait: flag({
+    flags: '--ari-wait-to-renew-duration <time>',
+    env: 'ARI_WAIT_TO_RENEW_DURATION',
+    parse: duration,
+    help: 'wait so long at most for the time that the CA suggests',
+  }),
+  runInterval: flag({
+    flags: '--run-interval <time>',
+    env: 'RUN_INTERVAL',
+    parse: duration,
+    fallback: 0,
+    help: 'how often this runs: what is due before the next time is renewed now',
+  }),
+  noRandomSleep: flag({
+    flags: '--no-random-sleep',
+    env: 'NO_RANDOM_SLEEP',
+    parse: boolean,
+    fallback: false,
+    help: 'renew at once, without the random pause of up to 8 minutes that spreads the load of cron jobs',
+  }),
+  parallel: flag({
+    flags: '--parallel <number>',
+    env: 'PARALLEL',
+    parse: count,
+    fallback: 4,
+    help: 'certificates at a time (default: 4)',
   }),
   resolvers: flag({
     flags: '--dns.resolvers <server>',
@@ -219,6 +307,18 @@ export const declarations = {
     fallback: 120_000,
     help: 'longest wait that a CA or an API may ask for (default: 2m)',
   }),
+  requestLimit: flag({
+    flags: '--overall-request-limit <number>',
+    env: 'OVERALL_REQUEST_LIMIT',
+    parse: count,
+    help: 'requests to the CA in a second; default: as fast as it answers, eight at a time',
+  }),
+  userAgent: flag({
+    flags: '--user-agent <text>',
+    env: 'USER_AGENT',
+    parse: text,
+    help: 'added to the User-Agent header that the CA sees',
+  }),
   caCertificates: flag({
     flags: '--ca-certificates <file>',
     env: 'CA_CERTIFICATES',
@@ -265,36 +365,12 @@ export const declarations = {
   }),
 } satisfies Record<string, Flag<unknown>>;
 
-type ValueOf<F> = F extends Flag<infer T> ? (F extends { readonly fallback: T } ? T : T | undefined) : never;
-export type ValuesOf<D> = { readonly [K in keyof D]: ValueOf<D[K]> };
-export type Options = ValuesOf<typeof declarations>;
+export type Options = ValuesOf<typeof declarations> & {
+  /** The first of `servers`. */
+  readonly server: string;
+};
 
-/** The long name: `--dns.resolvers`. */
-export const longName = (flags: string): string => /--[^\s,<]+/u.exec(flags)?.[0] ?? flags;
-
-/** What the command line says for one long name: texts in their order, or `true`. */
-export type Given = ReadonlyMap<string, readonly (string | true)[]>;
-
-type Env = Readonly<Record<string, string | undefined>>;
-
-export const readOptions = (given: Given, env: Env): Options => readFlags(declarations, given, env);
-
-/** A flag wins over the environment, the environment over the default. */
-export function readFlags<D extends Readonly<Record<string, Flag<unknown>>>>(
-  declared: D,
-  given: Given,
-  env: Env,
-): ValuesOf<D> {
-  const read = (flag: Flag<unknown>): unknown => {
-    const spellings = [flag.flags, ...(flag.older ?? [])].map(longName);
-    const values = spellings.flatMap((name) => given.get(name) ?? []);
-    const variables = flag.env === undefined ? [] : [`QUOIN_${flag.env}`, `LEGO_${flag.env}`];
-    const variable = variables.find((name) => env[name]);
-    const texts = values.length > 0 ? values : variable ? [env[variable] as string] : [];
-    const shown = values.length > 0 ? (spellings[0] as string) : (variable ?? '');
-    if (texts.length === 0) return flag.fallback;
-    const parsed = texts.map((value) => (value === true ? true : flag.parse(value, shown)));
-    return flag.many ? parsed.flat() : parsed.at(-1);
-  };
-  return Object.fromEntries(Object.entries(declared).map(([key, flag]) => [key, read(flag)])) as unknown as ValuesOf<D>;
+export function readOptions(given: Given, env: Env): Options {
+  const read = readFlags(declarations, given, env);
+  return { ...read, server: read.servers[0] ?? '' };
 }

@@ -1,8 +1,13 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { version } from '../version.ts';
+import { accountActions, accountFlags, accountHelp } from './account-options.ts';
+import { applyFlags } from './apply-options.ts';
 import { exportFlags, revokeFlags } from './certificate-options.ts';
+import { shells } from './completion/shells.ts';
+import { importFlags } from './import-options.ts';
 import { legoFlags } from './lego-flags.ts';
 import { declarations, type Flag, type Given, list, longName } from './options.ts';
+import { persistActions, persistFlags } from './persist-options.ts';
 import { sandboxFlags } from './sandbox-options.ts';
 
 export interface Invocation {
@@ -24,6 +29,33 @@ export function parseCommandLine(
   write: (text: string) => void,
   fail: (text: string) => void,
 ): Invocation {
+  const { program, invoked } = declareProgram(argv, write, fail);
+  program.parse([...argv], { from: 'user' });
+  const invocation = invoked();
+  if (!invocation) throw new Error('commander ran no command');
+  return invocation;
+}
+
+/** The program with the flags of all its commands, for completion and the man page: nothing is parsed with it. */
+export function wholeProgram(): Command {
+  const namesOf = (command: Command): string[] =>
+    command.commands.flatMap((below) => [below.name(), ...namesOf(below)]);
+  const ignore = () => {};
+  let { program } = declareProgram([], ignore, ignore);
+  // Flags, and commands below commands, are declared for those that are named: name them until there are no more.
+  for (let known = -1, names = namesOf(program); names.length !== known; names = namesOf(program)) {
+    known = names.length;
+    program = declareProgram(names, ignore, ignore).program;
+  }
+  return program;
+}
+
+/** Declares the flags of those commands only that are in `argv`. */
+function declareProgram(
+  argv: readonly string[],
+  write: (text: string) => void,
+  fail: (text: string) => void,
+): { readonly program: Command; readonly invoked: () => Invocation | undefined } {
   const given = new Map<string, (string | true)[]>();
   let invocation: Invocation | undefined;
   const program = new Command('quoin')
@@ -65,26 +97,101 @@ export function parseCommandLine(
   };
   command('run', 'obtain the certificate, or renew it when it is due');
   /** A command about stored certificates, which lego 4 names by `-d`. */
-  const about = (argument: string, made: Command, flags: Readonly<Record<string, Flag<unknown>>>) => {
+  const about = (
+    argument: string,
+    made: Command,
+    flags: Readonly<Record<string, Flag<unknown>>>,
+    meaning = 'as quoin list shows it',
+  ) => {
     const name = made.name();
     const own = new Map<string, (string | true)[]>();
-    made.argument(argument, 'as quoin list shows it').action((words: string | string[]) => {
+    made.argument(argument, meaning).action((words: string | string[]) => {
       const more = (given.get('--domains') ?? []).flatMap((value) => (value === true ? [] : list(value)));
       invocation = { command: name, given, own, words: [words, more].flat() };
     });
-    if (argv.includes(name))
-      for (const { flags: spelling, help } of Object.values(flags)) add(made, spelling, help, false, own);
+    if (!argv.includes(name)) return;
+    const declared = new Set(made.options.map(({ long }) => long));
+    for (const { flags: spelling, help, older = [] } of Object.values(flags)) {
+      if (!declared.has(longName(spelling))) add(made, spelling, help, false, own);
+      for (const other of older)
+        if (used.has(longName(other)) && !declared.has(longName(other))) add(made, other, help, true, own);
+    }
   };
+  command('renew', 'renew what is due, of all certificates in the store or of those named')
+    .argument('[name...]', 'as quoin list shows it')
+    .action((words: string[]) => {
+      invocation = { command: 'renew', given, words };
+    });
+  const ofApply = new Map<string, (string | true)[]>();
+  const apply = command('apply', 'obtain and renew the certificates of a configuration file')
+    .argument('[file]', 'default: quoin.yaml, else .lego.yml')
+    .action((file?: string) => {
+      invocation = { command: 'apply', given, own: ofApply, words: file === undefined ? [] : [file] };
+    });
+  if (argv.includes('apply'))
+    for (const { flags, help } of Object.values(applyFlags)) add(apply, flags, help, false, ofApply);
   about('[name...]', command('revoke', 'revoke certificates, and archive their files'), revokeFlags);
   command('list', 'show what is in the store');
   about('<name>', command('show', 'show all about one certificate of the store'), {});
   about('<name>', command('export', 'write a stored certificate in another shape'), exportFlags);
+  about(
+    '<folder>',
+    command('import', 'take over the accounts and certificates of lego, certbot or acme.sh; reads only'),
+    importFlags,
+    'its store: ./.lego, /etc/letsencrypt, ~/.acme.sh',
+  );
   command('dnshelp', 'show the DNS providers, or what one of them needs').option(
     '-c, --code <provider>',
     'the provider',
   );
+  command('completion', 'print a script that lets a shell complete commands, flags and names')
+    .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+    .action((shell: string) => {
+      invocation = { command: 'completion', given, words: [shell] };
+    });
   command('check', 'rehearse: write a harmless TXT value, see it on every name server, remove it; asks no CA');
   command('cleanup', 'remove TXT records that a killed run left behind');
+
+  const ofAccount = new Map<string, (string | true)[]>();
+  const account = program
+    .command('account')
+    .alias('accounts')
+    .description('the ACME account: register, list, show, update, rollover, recover, deactivate');
+  const isAccount = argv.includes('account') || argv.includes('accounts');
+  const addForAccounts = (to: Command) => {
+    addAll(to);
+    for (const option of to.options) if (!accountHelp.has(option.long ?? '')) option.hideHelp();
+  };
+  if (isAccount) addForAccounts(account);
+  for (const [name, { older, description }] of Object.entries(accountActions)) {
+    const made = account.command(name).description(description);
+    if (older) made.alias(older);
+    made.action(() => {
+      invocation = { command: 'account', given, own: ofAccount, words: [name] };
+    });
+    if (!isAccount || ![name, older ?? name].some((word) => argv.includes(word))) continue;
+    addForAccounts(made);
+    for (const { flags, help } of Object.values(accountFlags) as readonly Flag<unknown>[])
+      if (!made.options.some(({ long }) => long === longName(flags))) add(made, flags, help, false, ofAccount);
+  }
+
+  const persist = program
+    .command('persist')
+    .description('experimental: prints or checks TXT records for dns-persist-01, writes none');
+  const ofPersist = new Map<string, (string | true)[]>();
+  const addPersist = (to: Command) => {
+    for (const { flags, help } of Object.values(persistFlags) as readonly Flag<unknown>[])
+      if (!to.options.some(({ long }) => long === longName(flags))) add(to, flags, help, false, ofPersist);
+  };
+  for (const [name, description] of Object.entries(persistActions)) {
+    const made = persist.command(name).description(description).argument('[name...]', 'domain names, as with -d');
+    made.action((words: string[]) => {
+      const more = (given.get('--domains') ?? []).flatMap((value) => (value === true ? [] : list(value)));
+      invocation = { command: 'persist', given, own: ofPersist, words: [name, ...words, ...more] };
+    });
+    if (argv.includes('persist')) for (const add of [addAll, addPersist]) add(made);
+  }
+  if (argv.includes('persist')) for (const add of [addAll, addPersist]) add(persist);
 
   const own = new Map<string, (string | true)[]>();
   const sandbox = program
@@ -102,7 +209,5 @@ export function parseCommandLine(
     for (const key of ['json', 'quiet', 'debug', 'noColor', 'envFile'] as const)
       add(sandbox, declarations[key].flags, declarations[key].help, false);
   }
-  program.parse([...argv], { from: 'user' });
-  if (!invocation) throw new Error('commander ran no command');
-  return invocation;
+  return { program, invoked: () => invocation };
 }

@@ -82,8 +82,21 @@ function isAlive(pid: number): boolean {
   }
 }
 
+const NAME = 'sandbox';
+/** Alone, or for one domain of several: `example.test=sandbox`. */
+const DNS_NAME = /^([^=]*=)?sandbox$/u;
+
+interface Wanted extends Pick<Options, 'server' | 'kid' | 'hmac'> {
+  readonly servers: readonly string[];
+  readonly dns: readonly string[];
+}
+
+/** Whether the word `sandbox` stands for a server. */
+export const namesSandbox = ({ servers, dns }: Pick<Wanted, 'servers' | 'dns'>): boolean =>
+  servers.includes(NAME) || dns.some((typed) => DNS_NAME.test(typed));
+
 /** Options and environment with the running sandbox in the place of the word `sandbox`. */
-export async function withSandbox(options: Options, env: Env): Promise<{ options: Options; env: Env }> {
+export async function withSandbox<O extends Wanted>(options: O, env: Env): Promise<{ options: O; env: Env }> {
   // Below `quoin sandbox -- command` its own sandbox is meant, whatever else is running.
   const sandbox: Env = env.QUOIN_SANDBOX_DIRECTORY ? env : await findSandbox(env);
   const {
@@ -91,8 +104,8 @@ export async function withSandbox(options: Options, env: Env): Promise<{ options
     QUOIN_SANDBOX_ROOT: root = '',
     QUOIN_DNS_RESOLVERS: resolver,
   } = sandbox;
-  const asCa = options.server === 'sandbox';
-  const asDns = options.dns === 'sandbox';
+  const asCa = options.servers.includes(NAME);
+  const asDns = options.dns.some((typed) => DNS_NAME.test(typed));
   if (asDns && !sandbox.RFC2136_NAMESERVER) {
     throw new ConfigError('the running sandbox has no DNS server of its own', {
       hint: 'start it without --dns-server, or name your provider with --dns',
@@ -102,9 +115,9 @@ export async function withSandbox(options: Options, env: Env): Promise<{ options
   return {
     options: {
       ...options,
-      ...(asCa ? { server, caCertificates: [root], acceptTos: true } : {}),
+      ...(asCa ? { server, servers: [server], caCertificates: [root], acceptTos: true } : {}),
       ...(asCa && !bound ? { eab: true, kid: sandbox.QUOIN_EAB_KID, hmac: sandbox.QUOIN_EAB_HMAC } : {}),
-      ...(asDns ? { dns: 'rfc2136' } : {}),
+      ...(asDns ? { dns: options.dns.map((typed) => typed.replace(DNS_NAME, '$1rfc2136')) } : {}),
       // No other server knows the zones of a sandbox.
       ...(resolver ? { resolvers: [resolver] } : {}),
     },

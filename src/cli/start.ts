@@ -9,6 +9,7 @@ import { main } from './main.ts';
  */
 export async function start(): Promise<void> {
   const controller = new AbortController();
+  const hurry = new AbortController();
   let asked = 0;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
@@ -21,6 +22,7 @@ export async function start(): Promise<void> {
         process.exit(reason.exitCode);
       }
       controller.abort(reason);
+      if (asked > 1) hurry.abort(reason);
     });
   }
   // A reader that went away (`quoin list | head`) is no reason to fail.
@@ -32,6 +34,7 @@ export async function start(): Promise<void> {
     stdout: output(process.stdout),
     stderr: output(process.stderr),
     signal: controller.signal,
+    hurry: hurry.signal,
     // Not `process.stdin.isTTY`, which would open it.
     enter: isatty(0) && isatty(2) ? enter : undefined,
   });

@@ -50,7 +50,7 @@ export function toMarkdown({ provider, choices, always, tuning, example }: Descr
   };
   const table = (vars: readonly Variable[]) =>
     ['| Variable | Meaning | Default |', '| --- | --- | --- |', ...vars.map(row)].join('\n');
-  const { id, name, aliases = [], website, apiDocs, notes, oneValueAtATime } = provider;
+  const { id, name, aliases = [], website, apiDocs, notes } = provider;
   const facts = [
     `Code \`${id}\`${aliases.length > 0 ? `, also ${aliases.map((alias) => `\`${alias}\``).join(', ')}` : ''}`,
     `[website](${website})`,
@@ -65,7 +65,7 @@ export function toMarkdown({ provider, choices, always, tuning, example }: Descr
     facts.join(' · '),
     `\`\`\`sh\n${example}\n\`\`\``,
     ...(notes ? [notes] : []),
-    ...(oneValueAtATime ? [ONE_AT_A_TIME] : []),
+    ...limitOf(provider),
     '## Credentials',
     ...groups,
     ...(always.length > 0 ? [...(groups.length > 0 ? ['And:'] : []), table(always)] : []),
@@ -75,8 +75,17 @@ export function toMarkdown({ provider, choices, always, tuning, example }: Descr
   ].join('\n\n')}\n`;
 }
 
-const ONE_AT_A_TIME =
-  'The service holds one value per name, so a name and its wildcard are validated one after the other.';
+/** What the service cannot show at one time, and what that means. */
+function limitOf({ oneValueAtATime, valuesPerName }: Provider): string[] {
+  if (oneValueAtATime)
+    return ['The service holds one value per name, so a name and its wildcard are validated one after the other.'];
+  if (valuesPerName === undefined) return [];
+  return [
+    `The service shows ${valuesPerName} values of a name at a time. Where more names of a certificate lead to one by CNAMEs, they are ` +
+      `validated in turns of ${valuesPerName}.`,
+  ];
+}
+
 const credentialsOf = (choices: Description['choices'], always: readonly Variable[]): readonly Variable[] => [
   ...choices.flat(2),
   ...always,
@@ -109,13 +118,13 @@ export function toText(
   };
   const section = (title: string, vars: readonly Variable[]) =>
     vars.length === 0 ? [] : ['', strong(title), ...vars.flatMap(entry)];
-  const { id, name, aliases = [], website, apiDocs, notes, oneValueAtATime } = provider;
+  const { id, name, aliases = [], website, apiDocs, notes } = provider;
   return `${[
     `${strong(name)} (${[id, ...aliases].join(', ')})`,
     website,
     ...(apiDocs && apiDocs !== website ? [apiDocs] : []),
     ...(notes ? ['', ...wrap(notes.replace(/[`*]/gu, ''), width)] : []),
-    ...(oneValueAtATime ? ['', ...wrap(ONE_AT_A_TIME, width)] : []),
+    ...limitOf(provider).flatMap((limit) => ['', ...wrap(limit, width)]),
     ...choices.flatMap((ways) =>
       ways.flatMap((group, index) => section(index === 0 ? 'Set these:' : 'or these:', group)),
     ),
@@ -155,7 +164,7 @@ const plainVariable = (v: Variable) => ({
 
 /** For machines; keys are stable. */
 export function toJson({ provider, choices, always, tuning, example }: Description) {
-  const { id, name, aliases = [], website, apiDocs, notes, oneValueAtATime = false } = provider;
+  const { id, name, aliases = [], website, apiDocs, notes, oneValueAtATime = false, valuesPerName } = provider;
   return {
     code: id,
     name,
@@ -164,6 +173,7 @@ export function toJson({ provider, choices, always, tuning, example }: Descripti
     apiDocs: apiDocs ?? null,
     notes: notes ?? null,
     oneValueAtATime,
+    valuesPerName: valuesPerName ?? null,
     credentials: {
       oneOf: choices.map((ways) => ways.map((group) => group.map(plainVariable))),
       always: always.map(plainVariable),

@@ -22,6 +22,8 @@ interface JournalFile {
 
 /** What one run has published, on disk before it is published, so that a later run can remove it. */
 export interface Journal {
+  /** Entries in it. */
+  readonly size: number;
   add(entries: readonly JournalEntry[]): Promise<void>;
   /** Forgets entries whose values have been removed. */
   remove(entries: readonly JournalEntry[]): Promise<void>;
@@ -35,27 +37,45 @@ export interface Leftovers extends Pick<Journal, 'remove' | 'close'> {
 }
 
 const VERSION = 1;
-const same = (a: JournalEntry, b: JournalEntry): boolean =>
-  a.provider === b.provider && a.fqdn === b.fqdn && a.value === b.value;
+const keyOf = ({ provider, fqdn, value }: JournalEntry): string => JSON.stringify([provider, fqdn, value]);
 
 function fileOf(path: string, lock: Lock, initial: readonly JournalEntry[]): Journal {
   let entries = initial;
-  // Written one after the other: the last content must win.
-  let queue: Promise<unknown> = Promise.resolve();
-  const store = (change: () => readonly JournalEntry[]): Promise<void> => {
-    const result = queue.then(async () => {
-      entries = change();
+  // Written one after the other: the last content must win. What comes meanwhile is written together.
+  let writing: Promise<unknown> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  const store = (changed: readonly JournalEntry[]): Promise<void> => {
+    entries = changed;
+    if (next) return next;
+    const result = writing.then(async () => {
+      next = undefined;
       if (entries.length > 0) await writeFileAtomic(path, JSON.stringify({ version: VERSION, entries }));
       else await rm(path, { force: true });
     });
-    queue = result.catch(() => {});
+    next = result;
+    writing = result.catch(() => {});
     return result;
   };
   return {
-    add: (added) => store(() => [...entries, ...added]),
-    remove: (removed) => store(() => entries.filter((entry) => !removed.some((other) => same(entry, other)))),
+    get size() {
+      return entries.length;
+    },
+    async add(added) {
+      try {
+        await store([...entries, ...added]);
+      } catch (error) {
+        // Nobody publishes what could not be written down.
+        entries = entries.filter((entry) => !added.includes(entry));
+        throw error;
+      }
+    },
+    remove(removed) {
+      const gone = new Set(removed.map(keyOf));
+      const left = entries.filter((entry) => !gone.has(keyOf(entry)));
+      return left.length < entries.length ? store(left) : (next ?? Promise.resolve());
+    },
     async close() {
-      await queue;
+      await writing;
       await lock.release();
     },
   };
@@ -68,6 +88,44 @@ export async function openJournal(folder: string): Promise<Journal> {
   const lock = await tryLock(`${path}.lock`);
   if (!lock) throw new Error(`${path} is locked although it is new`);
   return fileOf(path, lock, []);
+}
+
+/** Entries of one file, which is written anew with every change, and read up to a limit only. */
+const FULL = 1000;
+
+/**
+ * The journal of all certificates of a process. It begins with the first entry, so that whoever publishes nothing leaves no trace,
+ * and goes on in another file while one is full.
+ */
+export function sharedJournal(folder: string): Journal {
+  const files: Journal[] = [];
+  let opening: Promise<Journal> | undefined;
+
+  async function withRoom(count: number): Promise<Journal> {
+    const found = files.find(({ size }) => size === 0 || size + count <= FULL);
+    if (found) return found;
+    opening ??= openJournal(folder);
+    try {
+      const opened = await opening;
+      if (!files.includes(opened)) files.push(opened);
+      return opened;
+    } finally {
+      opening = undefined; // Also after a failure: the disk may have room when the next one comes.
+    }
+  }
+
+  return {
+    get size() {
+      return files.reduce((sum, { size }) => sum + size, 0);
+    },
+    add: async (entries) => (await withRoom(entries.length)).add(entries),
+    async remove(entries) {
+      await Promise.all(files.map((file) => file.remove(entries)));
+    },
+    async close() {
+      await Promise.all(files.splice(0).map((file) => file.close()));
+    },
+  };
 }
 
 /**
@@ -91,9 +149,10 @@ export async function findLeftovers(folder: string, log: Log): Promise<readonly 
     if (entries) dead.push({ journal: fileOf(path, lock, entries), entries });
     else await lock.release();
   }
+  const alive = new Set(living.map(keyOf));
   return Promise.all(
     dead.map(async ({ journal, entries }) => {
-      const taken = entries.filter((entry) => living.some((other) => same(entry, other)));
+      const taken = entries.filter((entry) => alive.has(keyOf(entry)));
       if (taken.length > 0) await journal.remove(taken);
       return { ...journal, entries: entries.filter((entry) => !taken.includes(entry)) };
     }),

@@ -19,6 +19,8 @@ export interface PropagationOptions {
   readonly lookup: Lookup;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** Ends this waiting alone; look-ups, which others share, go on. */
+  readonly stop?: AbortSignal;
   readonly timeoutMs: number;
   /** The longest pause between two looks; the first ones are shorter. */
   readonly intervalMs: number;
@@ -74,10 +76,11 @@ interface Observer {
 
 /** Resolves when every name server that answers shows every value. */
 export async function waitForPropagation(expected: readonly Expected[], options: PropagationOptions): Promise<void> {
-  const { lookup, log, signal, fixedWaitMs, authoritative = true, recursive = false } = options;
+  const { lookup, log, signal, stop = signal, fixedWaitMs, authoritative = true, recursive = false } = options;
+  stop.throwIfAborted();
   if (fixedWaitMs !== undefined) {
     log.waiting(`waiting ${fixedWaitMs / 1000} s for DNS propagation`);
-    await pauseFor(fixedWaitMs, signal);
+    await pauseFor(fixedWaitMs, stop);
     return;
   }
   const started = performance.now();
@@ -94,12 +97,12 @@ export async function waitForPropagation(expected: readonly Expected[], options:
     // Only now: a resolver that is asked too early remembers that there is nothing (RFC 2308 section 5).
     if (!authoritative) {
       log.waiting(`waiting ${options.intervalMs / 1000} s before the resolvers are asked`);
-      await pauseFor(Math.min(options.intervalMs, options.timeoutMs), signal);
+      await pauseFor(Math.min(options.intervalMs, options.timeoutMs), stop);
     }
     const observers = lookup.resolvers.each.map(({ label, ask }) => ({
       label,
       zone: '',
-      ask: (fqdn: string) => ask(fqdn, 'TXT', signal),
+      ask: (fqdn: string) => ask(fqdn, 'TXT', stop),
       wanted: expected,
       missing: expected,
       ...unasked,
@@ -118,13 +121,13 @@ const serverObserver = (
   server: NameServer,
   zone: string,
   expected: readonly Expected[],
-  { lookup, signal }: PropagationOptions,
+  { lookup, signal, stop = signal }: PropagationOptions,
 ): Observer => {
   const wanted = expected.filter((record) => record.zone === zone);
   return {
     label: `${server.name} (${server.address})`,
     zone,
-    ask: (fqdn, timeoutMs) => lookup.askServer(server, fqdn, 'TXT', signal, timeoutMs),
+    ask: (fqdn, timeoutMs) => lookup.askServer(server, fqdn, 'TXT', stop, timeoutMs),
     wanted,
     missing: wanted,
     ...unasked,
@@ -132,9 +135,9 @@ const serverObserver = (
 };
 
 async function watch(observers: readonly Observer[], started: number, options: PropagationOptions): Promise<void> {
-  const { log, signal, timeoutMs, intervalMs, onLook } = options;
+  const { log, signal, stop = signal, timeoutMs, intervalMs, onLook } = options;
   const lookAt = async (observer: Observer): Promise<void> => {
-    await look(observer, signal);
+    await look(observer, stop);
     const { label: server, zone, missing, said } = observer;
     onLook?.({ server, zone, afterMs: performance.now() - started, complete: missing.length === 0, said });
   };
@@ -157,7 +160,7 @@ async function watch(observers: readonly Observer[], started: number, options: P
     const elapsed = performance.now() - started;
     if (elapsed >= timeoutMs) throw notVisible(behind, observers, options);
     log.waiting(`${summary(behind, observers)}, waited ${Math.round(elapsed / 1000)} s`);
-    await pauseFor(Math.min(pause, timeoutMs - elapsed), signal);
+    await pauseFor(Math.min(pause, timeoutMs - elapsed), stop);
   }
 }
 

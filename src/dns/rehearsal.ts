@@ -1,14 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { AcmeError, type AppError, isAppError, isProviderError, ProviderError } from '../errors.ts';
+import { AcmeError, type AppError, isAppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { plainText } from '../plain-text.ts';
+import type { Place } from './assignments.ts';
 import { type CaaJudgement, type CaaSet, findCaa, judgeCaa } from './caa.ts';
-import type { Provider, TxtEditor } from './kit/contract.ts';
+import { type Writer, writeHarmless } from './harmless.ts';
 import type { Lookup } from './lookup.ts';
 import type { Look } from './propagation.ts';
 import { recordsOf } from './resolvers.ts';
-import type { DnsSession } from './session.ts';
-import { createSolver, type SolverOptions } from './solver.ts';
 
 /** Everything that a run does with DNS for one challenge name, with a harmless value and without a CA. */
 export interface Rehearsal {
@@ -18,6 +16,8 @@ export interface Rehearsal {
   /** Where CNAMEs lead, and the zone of that by DNS. */
   readonly target?: string | undefined;
   readonly zone?: string | undefined;
+  /** `cloudflare@ORG`: who writes there. */
+  readonly provider?: string | undefined;
   /** The zone that the provider wrote to, or tried to. */
   readonly providerZone?: string | undefined;
   readonly nameServers: readonly SeenServer[];
@@ -54,35 +54,8 @@ export interface RehearsalOptions {
   readonly signal: AbortSignal;
   /** What CAA records call the CA. */
   readonly identities?: readonly string[] | undefined;
-  /** Absent: nothing can be written, which has been told. */
-  readonly writer?: Writer | undefined;
-}
-
-export interface Writer extends Pick<SolverOptions, 'session' | 'provider' | 'journal' | 'propagation'> {
-  /** By name, from `withZonesSeen`. */
-  readonly zones: ReadonlyMap<string, string>;
-}
-
-const MARK = 'quoin-check-';
-/** As long as what a CA wants to see, of the same characters: some providers accept nothing else. */
-const LENGTH = 43;
-
-export const harmlessValue = (): string => `${MARK}${randomBytes(LENGTH).toString('base64url')}`.slice(0, LENGTH);
-
-/** The provider, telling which zone it was about to change for a name. */
-export function withZonesSeen(provider: Provider, zones: Map<string, string>): Provider {
-  const watch = (editor: TxtEditor): TxtEditor => ({
-    ...(editor.oneValueAtATime === undefined ? {} : { oneValueAtATime: editor.oneValueAtATime }),
-    ...(editor.findZone ? { findZone: async (name) => editor.findZone?.(name) } : {}),
-    ...(editor.zoneOf ? { zoneOf: async (name) => editor.zoneOf?.(name) } : {}),
-    ...(editor.listZones ? { listZones: async () => editor.listZones?.() ?? [] } : {}),
-    apply(zone, changes) {
-      for (const { fqdn } of changes.add) zones.set(fqdn, zone.name);
-      return editor.apply(zone, changes);
-    },
-    close: async () => editor.close?.(),
-  });
-  return { ...provider, connect: async (context) => watch(await provider.connect(context)) };
+  /** By whom the record at the end of the CNAMEs is written. Undefined: nothing can be written, which has been told. */
+  readonly writerFor: (place: Place) => Promise<Writer | undefined>;
 }
 
 /** Never fails for what a user can mend: that is among the problems. Throws when it was aborted. */
@@ -90,7 +63,7 @@ export async function rehearse(
   { name, identifiers }: Pick<Rehearsal, 'name' | 'identifiers'>,
   options: RehearsalOptions,
 ): Promise<Rehearsal> {
-  const { lookup, signal, writer } = options;
+  const { lookup, signal, writerFor } = options;
   const problems: AppError[] = [];
   const warnings: string[] = [];
   const attempt = async <T>(doing: () => Promise<T>): Promise<T | undefined> => {
@@ -107,7 +80,9 @@ export async function rehearse(
   const target = await attempt(() => lookup.follow(name, signal));
   const servers = (target && (await attempt(() => lookup.nameServers(target.zone, signal)))) ?? [];
   const looks = new Map<string, Look>();
-  const written = target && writer && (await attempt(() => write(identifiers, name, writer, looks, options)));
+  const [identifier = ''] = identifiers;
+  const writer = target && (await attempt(() => writerFor({ identifier, fqdn: target.fqdn })));
+  const written = writer && (await attempt(() => writeHarmless(identifiers, name, writer, looks, options)));
   problems.push(...(written?.problems ?? []));
   const providerZone = target && writer?.zones.get(target.fqdn);
   if (target && providerZone !== undefined && providerZone !== target.zone) {
@@ -127,6 +102,7 @@ export async function rehearse(
     identifiers,
     target: target?.fqdn,
     zone: target?.zone,
+    provider: writer?.session.label,
     providerZone,
     nameServers: named.map((server) => seen(server, looks)),
     resolvers: others.map((server) => seen(server, looks)),
@@ -143,74 +119,6 @@ function seen(server: string, looks: ReadonlyMap<string, Look>): SeenServer {
   const found = looks.get(server);
   if (!found) return { server };
   return found.complete ? { server, shownAfterMs: found.afterMs } : { server, said: plainText(found.said, 200) };
-}
-
-/** Publishes, watches and removes the values by the way that a run takes, and tells how it went. */
-async function write(
-  identifiers: readonly string[],
-  fqdn: string,
-  { session, provider, journal, propagation }: Writer,
-  looks: Map<string, Look>,
-  { lookup, log, signal }: RehearsalOptions,
-) {
-  // One value at a time is all that such a provider can be asked for; a run takes turns, too.
-  const wanted = session.oneValueAtATime ? identifiers.slice(0, 1) : identifiers;
-  const challenges = wanted.map((identifier) => ({ identifier, fqdn, value: harmlessValue() }));
-  const problems: AppError[] = [];
-  let writtenMs: number | undefined;
-  let left: unknown;
-  const watched: DnsSession = {
-    ...session,
-    async add(values) {
-      const started = performance.now();
-      await session.add(values);
-      writtenMs = performance.now() - started;
-    },
-    async remove(values) {
-      try {
-        await session.remove(values);
-      } catch (error) {
-        left = error;
-        throw error;
-      }
-    },
-  };
-  const onLook = (look: Look) => {
-    // That it still shows everything at a later look does not change since when.
-    if (!(look.complete && looks.get(look.server)?.complete)) looks.set(look.server, look);
-  };
-  const solver = createSolver({
-    session: watched,
-    provider,
-    lookup,
-    journal,
-    propagation: { ...propagation, onLook },
-    log,
-    signal,
-  });
-  try {
-    await solver.solve(challenges, async () => {});
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isAppError(error)) throw error;
-    problems.push(error);
-  }
-  // Where it could not even be written, that is the problem; the warning has been given.
-  if (left !== undefined && writtenMs !== undefined) problems.push(leftBehind(fqdn, provider, left));
-  const values = challenges.map(({ value }) => value);
-  return { problems, values, writtenMs, removed: writtenMs === undefined ? undefined : left === undefined };
-}
-
-function leftBehind(fqdn: string, provider: string, cause: unknown): ProviderError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new ProviderError(
-    isProviderError(cause) ? cause.fault : 'api',
-    `${provider}: the TXT value for ${fqdn} is still there: ${why}`,
-    {
-      cause,
-      hint: 'quoin cleanup tries again to remove it',
-    },
-  );
 }
 
 async function readPolicy(

@@ -11,7 +11,7 @@ import type { Provider, RawChallenge, TuningKey, TxtEditor, TxtRecord, Zone } fr
 import { listVars } from './kit/env.ts';
 import { asciiName, relativeName } from './kit/names.ts';
 import type { EnvSource } from './kit/read-env.ts';
-import { readSettings } from './settings.ts';
+import { labelOf, readSettings, tuningSchema } from './settings.ts';
 import { createZoneFinder } from './zones.ts';
 
 /** One TXT value to publish or to remove. */
@@ -26,6 +26,10 @@ export interface TxtValue {
 
 export interface SessionOptions {
   readonly env: EnvSource;
+  /** Of the variables that hold this account's settings: see `envWithPrefix`. */
+  readonly prefix?: string | undefined;
+  /** As the user named the provider. Default: its id and the prefix. */
+  readonly label?: string;
   readonly log: Log;
   readonly redactor: Redactor;
   readonly transport: Transport;
@@ -46,8 +50,14 @@ export interface SessionOptions {
 
 export interface DnsSession {
   readonly provider: Provider;
+  /** `cloudflare@ORG`, or as the user named it: for messages and the journal. */
+  readonly label: string;
   readonly tuning: Readonly<Record<TuningKey, number>>;
+  /** The variable that raises the time for propagation. */
+  readonly timeoutVariable: string;
   readonly oneValueAtATime: boolean;
+  /** Undefined: any number. */
+  readonly valuesPerName?: number | undefined;
   /**
    * Adds values beside those of others; adding what is there succeeds. Nothing is published unless every name has a zone.
    * After a failure some values may be there: remove them all, which does no harm to those that are not.
@@ -69,13 +79,17 @@ const SIDE_BY_SIDE = 8;
 
 /** Runs a provider. Zone choice, batches, order, retries and error messages live in this folder and nowhere else. */
 export async function openSession(provider: Provider, options: SessionOptions): Promise<DnsSession> {
-  const { env, log, redactor, enter, retryDelayMs = 1000, maxWaitSeconds = 120 } = options;
-  const { tuning, config } = readSettings(
+  const { prefix, log, redactor, enter, retryDelayMs = 1000, maxWaitSeconds = 120 } = options;
+  const who = labelOf(provider, prefix);
+  const { tuning, config, account } = readSettings(
     provider,
-    env,
+    options.env,
     (value) => redactor.hide(value),
     (message) => log.warn(message),
+    prefix,
   );
+  const { env, nameOf } = account;
+  if (!account.isOwn) log.warn(`${who}: no variable begins with ${prefix}_, so those without it count`);
   const ttl = Math.max(tuning.ttl, provider.tuning.minTtl ?? 0);
   const timeoutMs = tuning.httpTimeout * 1000;
 
@@ -83,14 +97,14 @@ export async function openSession(provider: Provider, options: SessionOptions): 
   const signal = () => context.getStore() ?? running;
   const afterwards = () => AbortSignal.timeout(CLEANUP_LIMIT_MS);
 
-  const attempt = createAttempt({ who: provider.id, log, retryDelayMs, maxWaitSeconds });
+  const attempt = createAttempt({ who, log, retryDelayMs, maxWaitSeconds });
   const http = {
-    provider: provider.id,
+    provider: who,
     transport: options.transport,
     timeoutMs,
     log,
     clean: (text: string) => redactor.clean(text),
-    credentials: credentialNames(provider, env),
+    credentials: credentialNames(provider, env).map(nameOf),
     signal,
     gateway: options.gateway,
   };
@@ -102,17 +116,17 @@ export async function openSession(provider: Provider, options: SessionOptions): 
     env,
     rest: (rest) => createRest(http, rest),
     hide: (secret) => redactor.hide(secret),
-    addressOf: options.addressOf ?? noResolver(provider.id),
+    addressOf: options.addressOf ?? noResolver(who),
     enter: enter && (() => enter(signal())),
   };
   const editor: TxtEditor = await context.run(running, () =>
     attempt('connect', running, async () => provider.connect(handed)),
   );
 
-  const zoneOf = createZoneFinder(provider.id, editor, options.findZoneBySoa);
+  const zoneOf = createZoneFinder(who, editor, options.findZoneBySoa);
   const enqueue = createBatches({
     pauseMs: tuning.sequenceInterval * 1000,
-    onPause: (ms) => log.waiting(`${provider.id}: waiting ${Math.ceil(ms / 1000)} s before the next change`),
+    onPause: (ms) => log.waiting(`${who}: waiting ${Math.ceil(ms / 1000)} s before the next change`),
     apply: (zone, kind, records, asked) =>
       context.run(asked, () =>
         attempt(`${kind} TXT records in ${zone.name}`, asked, () =>
@@ -143,8 +157,11 @@ export async function openSession(provider: Provider, options: SessionOptions): 
 
   return {
     provider,
+    label: options.label ?? who,
     tuning,
+    timeoutVariable: nameOf(tuningSchema(provider.tuning).propagationTimeout.names[0] ?? ''),
     oneValueAtATime: editor.oneValueAtATime ?? provider.oneValueAtATime ?? false,
+    valuesPerName: editor.valuesPerName ?? provider.valuesPerName,
     add: (values) => change('add', values, running),
     remove: (values) => change('remove', values, afterwards()),
     async close() {

@@ -1,6 +1,7 @@
 import type { Provider, Tuning, TuningKey } from './kit/contract.ts';
 import { type EnvSchema, type EnvVar, seconds } from './kit/env.ts';
 import { type EnvSource, readEnvs } from './kit/read-env.ts';
+import { type AccountEnv, envWithPrefix } from './prefixed-env.ts';
 
 /** What every provider can be tuned in: the ending of the variable's name, what it means, and the usual default. */
 const knobs: Readonly<Record<TuningKey, { ending: string; help: string; usual: number }>> = {
@@ -32,14 +33,34 @@ export function tuningSchema(tuning: Tuning): Record<TuningKey, EnvVar<number>> 
   return schema;
 }
 
-/** Reads credentials and knobs together, so that one message lists everything that is wrong. */
-export const readSettings = (
+/** `cloudflare@ORG`, for messages. */
+export const labelOf = ({ id }: Pick<Provider, 'id'>, prefix: string | undefined): string =>
+  prefix === undefined ? id : `${id}@${prefix}`;
+
+/**
+ * Reads credentials and knobs together, so that one message lists everything that is wrong. With a prefix they are those of the
+ * account that it stands for: see `envWithPrefix`.
+ * @throws ConfigError
+ */
+export function readSettings(
   provider: Provider,
   source: EnvSource,
+  onSecret: (value: string) => void,
+  warn?: (message: string) => void,
+  prefix?: string,
+) {
+  const account = envWithPrefix(source, prefix, provider);
+  return { ...readAccount(provider, account, prefix, onSecret, warn), account };
+}
+
+const readAccount = (
+  provider: Provider,
+  { env, nameOf }: AccountEnv,
+  prefix: string | undefined,
   onSecret: (value: string) => void,
   warn?: (message: string) => void,
 ) =>
   readEnvs(
     { tuning: tuningSchema(provider.tuning), config: provider.env as EnvSchema },
-    { source, subject: provider.id, onSecret, ...(warn ? { warn } : {}) },
+    { source: env, subject: labelOf(provider, prefix), code: provider.id, onSecret, nameOf, ...(warn ? { warn } : {}) },
   );

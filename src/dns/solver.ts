@@ -1,9 +1,14 @@
-import { isProviderError } from '../errors.ts';
+import { link } from '../deadline.ts';
 import type { Log } from '../log.ts';
-import type { Journal, JournalEntry, Leftovers } from './journal.ts';
-import type { Lookup } from './lookup.ts';
-import { type PropagationOptions, waitForPropagation } from './propagation.ts';
+import { type Assignment, assignmentFor } from './assignments.ts';
+import type { Journal, JournalEntry } from './journal.ts';
+import type { EnvSource } from './kit/read-env.ts';
+import type { DnsTarget, Lookup } from './lookup.ts';
+import { type Expected, type PropagationOptions, waitForPropagation } from './propagation.ts';
 import type { DnsSession } from './session.ts';
+import type { Sessions } from './sessions.ts';
+import { hasLimit, limitKey, takeTurns } from './turns.ts';
+import { count, withdraw } from './withdraw.ts';
 
 /** The same shape as `Challenge` in acme/ports.ts; the two halves do not know each other. */
 export interface SolverChallenge {
@@ -15,116 +20,180 @@ export interface SolverChallenge {
   readonly keyAuthorization?: string;
 }
 
+/** How to know that values are visible; for how long, each provider's own settings tell. */
+export type Patience = Pick<PropagationOptions, 'fixedWaitMs' | 'authoritative' | 'recursive' | 'onLook'>;
+
 export interface SolverOptions {
-  readonly session: DnsSession;
-  /** As typed after `--dns`, for the journal. */
-  readonly provider: string;
+  readonly assignments: readonly Assignment[];
+  /** Where the providers' settings stand. */
+  readonly env: EnvSource;
+  readonly sessions: Pick<Sessions, 'open' | 'locks'>;
   readonly lookup: Lookup;
-  readonly journal: Journal;
-  readonly propagation: Omit<PropagationOptions, 'lookup' | 'log' | 'signal'>;
+  readonly journal: Pick<Journal, 'add' | 'remove'>;
+  readonly propagation: Patience;
   readonly log: Log;
+  /** Of the process: look-ups are shared with other certificates, whose they are as well. */
   readonly signal: AbortSignal;
 }
 
-const NAMES_TOLD = 5;
+/** DNS for one certificate. */
+export interface Solver {
+  /**
+   * Opens the sessions that the names need, so that wrong credentials and a name without a provider show before a CA is asked for
+   * anything.
+   */
+  prepare(names: readonly Pick<SolverChallenge, 'identifier' | 'fqdn'>[]): Promise<void>;
+  /** See `Dns01` in acme/ports.ts. */
+  turns<C extends SolverChallenge>(challenges: readonly C[]): Promise<readonly (readonly C[])[]>;
+  solve<T>(challenges: readonly SolverChallenge[], whileVisible: () => Promise<T>): Promise<T>;
+}
 
-/** Publishes challenges, waits for them, and removes them in every outcome. */
-export function createSolver({ session, provider, lookup, journal, propagation, log, signal }: SolverOptions) {
+/** A challenge, where its record goes, and by whom it is written. */
+interface Placed<C> extends DnsTarget {
+  readonly challenge: C;
+  readonly session: DnsSession;
+}
+
+/** What one provider has to do. */
+interface Share {
+  readonly session: DnsSession;
+  readonly entries: readonly JournalEntry[];
+  readonly expected: readonly Expected[];
+  published: boolean;
+}
+
+/** Publishes challenges, each with the provider that is meant for it, waits for them, and removes them in every outcome. */
+export function createSolver(options: SolverOptions): Solver {
+  const { assignments, env, sessions, lookup, journal, propagation, log, signal } = options;
+  const known = new Map<string, Promise<DnsTarget>>();
+  const open = (assignment: Assignment) => sessions.open({ assignment, env, lookup });
+
+  /** Each name is looked up once, so that what is published later is what the turns were made of. */
+  function follow(fqdn: string): Promise<DnsTarget> {
+    const found = known.get(fqdn);
+    if (found) return found;
+    const asked = lookup.follow(fqdn, signal);
+    known.set(fqdn, asked);
+    asked.catch(() => known.delete(fqdn)); // A failure is not an answer.
+    return asked;
+  }
+
+  async function place<C extends Pick<SolverChallenge, 'identifier' | 'fqdn'>>(challenge: C): Promise<Placed<C>> {
+    const target = await follow(challenge.fqdn);
+    const chosen = assignmentFor(assignments, { identifier: challenge.identifier, fqdn: target.fqdn });
+    return { challenge, ...target, session: await open(chosen) };
+  }
+
+  /** The only provider there is, where that is known without looking anything up. */
+  function only(): Assignment | undefined {
+    const [first, ...others] = assignments;
+    return first && first.domain === undefined && others.length === 0 ? first : undefined;
+  }
+
+  async function turns<C extends SolverChallenge>(challenges: readonly C[]): Promise<readonly (readonly C[])[]> {
+    if (challenges.length === 0) return [];
+    const single = only();
+    if (single && !hasLimit(await open(single))) return [challenges];
+    return takeTurns(await inTheEnd(challenges.map(place)));
+  }
+
   async function solve<T>(challenges: readonly SolverChallenge[], whileVisible: () => Promise<T>): Promise<T> {
-    const targets = await Promise.all(
-      challenges.map(async (challenge) => ({ challenge, ...(await lookup.follow(challenge.fqdn, signal)) })),
-    );
-    const since = new Date().toISOString();
-    const all = targets.map(({ challenge, fqdn, zone }): JournalEntry => {
+    const placed = await inTheEnd(challenges.map(place));
+    const shares = sharesOf(placed);
+    const keys = placed.flatMap(({ session, fqdn }) => limitKey(session, fqdn) ?? []);
+    const onWait = () => log.waiting('another certificate has its TXT records there; waiting for it');
+    return sessions.locks.hold(keys, { signal, onWait }, async () => {
+      signal.throwIfAborted();
+      const all = shares.flatMap(({ entries }) => entries);
+      await journal.add(all);
+      try {
+        log.waiting(`publishing ${count(all.length)}`);
+        await publish(shares);
+        return await whileVisible();
+      } finally {
+        // A session that was told to stop has come to rest when `add` settles, so nothing is written behind this.
+        log.waiting(`removing ${count(all.length)}`);
+        await Promise.all(
+          shares.map(({ session, entries, published }) => withdraw(session, entries, journal, log, published)),
+        );
+      }
+    });
+  }
+
+  /** Side by side; a failure ends the waiting of the others, which come to rest before it is thrown. */
+  async function publish(shares: readonly Share[]): Promise<void> {
+    const stop = link(signal);
+    const failures: Error[] = [];
+    const one = async (share: Share) => {
+      const { session, entries, expected } = share;
+      await session.add(entries);
+      share.published = true;
+      log.info(`published ${count(entries.length)} with ${session.label}`);
+      await waitForPropagation(expected, {
+        ...propagation,
+        timeoutMs: session.tuning.propagationTimeout * 1000,
+        intervalMs: session.tuning.pollingInterval * 1000,
+        timeoutVariable: session.timeoutVariable,
+        lookup,
+        log,
+        signal,
+        stop: stop.signal,
+      });
+    };
+    try {
+      await Promise.all(
+        shares.map((share) =>
+          one(share).catch((error: Error) => {
+            failures.push(error);
+            stop.abort(error);
+          }),
+        ),
+      );
+    } finally {
+      stop.release();
+    }
+    const [first, ...others] = failures;
+    if (!first) return;
+    for (const other of others) if (other !== first) log.warn(other.message);
+    throw first;
+  }
+
+  return {
+    async prepare(names) {
+      const single = only();
+      if (single) await open(single);
+      else await inTheEnd(names.map(place));
+    },
+    turns,
+    solve,
+  };
+}
+
+/** All of them, or the first failure once every one has settled. */
+async function inTheEnd<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(work);
+  return settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  });
+}
+
+function sharesOf(placed: readonly Placed<SolverChallenge>[]): Share[] {
+  const since = new Date().toISOString();
+  const sessions = [...new Set(placed.map(({ session }) => session))];
+  return sessions.map((session) => {
+    const mine = placed.filter((one) => one.session === session);
+    const all = mine.map(({ challenge, fqdn, zone }): JournalEntry => {
       const { identifier, value, domain, token, keyAuthorization: keyAuth } = challenge;
       const raw = domain && token && keyAuth ? { challenge: { domain, token, keyAuth } } : {};
-      return { provider, identifier, fqdn, zone, value, since, ...raw };
+      return { provider: session.label, identifier, fqdn, zone, value, since, ...raw };
     });
-    // CNAMEs of several names may lead to one, and a CA may hand out one token twice.
-    const entries = [...new Map(all.map((entry) => [`${entry.fqdn} ${entry.value}`, entry])).values()];
-    const expected = targets.map(({ challenge: { identifier, value }, fqdn, zone }) => ({
-      identifier,
-      fqdn,
-      zone,
-      value,
-    }));
-    signal.throwIfAborted();
-    await journal.add(entries);
-    let published = false;
-    try {
-      log.waiting(`publishing ${count(entries.length)}`);
-      await session.add(entries);
-      published = true;
-      log.info(`published ${count(entries.length)} with ${provider}`);
-      await waitForPropagation(expected, { ...propagation, lookup, log, signal });
-      return await whileVisible();
-    } finally {
-      // A session that was told to stop has come to rest when `add` settles, so nothing is written behind this.
-      log.waiting(`removing ${count(entries.length)}`);
-      await withdraw(session, entries, journal, log, published);
-    }
-  }
-  return { solve, oneValueAtATime: session.oneValueAtATime };
-}
-
-const count = (values: number): string => `${values} TXT record${values === 1 ? '' : 's'}`;
-
-/**
- * Removes what was published, and tells how many values are left. Zone by zone, so that the journal keeps only what could
- * not be removed. A failure is a warning: it must not hide why the run ended.
- */
-async function withdraw(
-  session: DnsSession,
-  entries: readonly JournalEntry[],
-  journal: Pick<Journal, 'remove'>,
-  log: Log,
-  published = true,
-): Promise<number> {
-  const zones = new Map<string, JournalEntry[]>();
-  for (const entry of entries) zones.set(entry.zone ?? '', [...(zones.get(entry.zone ?? '') ?? []), entry]);
-  let removed = 0;
-  // The values are gone; that the journal still names them does no harm.
-  const forget = (values: readonly JournalEntry[]) =>
-    journal.remove(values).catch((error: Error) => log.warn(error.message));
-  const left = await Promise.all(
-    [...zones.values()].map(async (values) => {
-      try {
-        await session.remove(values);
-      } catch (error) {
-        if (!published && isProviderError(error, 'zone')) {
-          // The account has no such zone, and had none a moment ago: nothing can be left there.
-          await forget(values);
-          return 0;
-        }
-        const names = [...new Set(values.map(({ fqdn }) => fqdn))];
-        const some = names.slice(0, NAMES_TOLD).join(', ');
-        const others = names.length > NAMES_TOLD ? ` and ${names.length - NAMES_TOLD} more names` : '';
-        const why = `could not remove the TXT records of ${some}${others}: ${(error as Error).message}`;
-        log.warn(`${why}; the next run or quoin cleanup tries again`);
-        return values.length;
-      }
-      removed += values.length;
-      await forget(values);
-      return 0;
-    }),
-  );
-  if (removed > 0) log.info(`removed ${count(removed)}`);
-  return left.reduce((sum, values) => sum + values, 0);
-}
-
-/** Removes what dead runs left behind with one provider. Tells how many values are still there. */
-export async function removeLeftovers(
-  leftovers: readonly Leftovers[],
-  provider: string,
-  session: DnsSession,
-  log: Log,
-): Promise<number> {
-  let left = 0;
-  for (const journal of leftovers) {
-    const mine = journal.entries.filter((entry) => entry.provider === provider);
-    if (mine.length === 0) continue;
-    log.info(`an earlier run left ${count(mine.length)} behind`);
-    left += await withdraw(session, mine, journal, log);
-  }
-  return left;
+    return {
+      session,
+      // CNAMEs of several names may lead to one, and a CA may hand out one token twice.
+      entries: [...new Map(all.map((entry) => [`${entry.fqdn} ${entry.value}`, entry])).values()],
+      expected: mine.map(({ challenge: { identifier, value }, fqdn, zone }) => ({ identifier, fqdn, zone, value })),
+      published: false,
+    };
+  });
 }

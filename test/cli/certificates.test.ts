@@ -53,7 +53,7 @@ describe('show', () => {
       name: 'example.com',
       names: ['example.com'],
       keyType: 'ec256',
-      dns: 'exec',
+      dns: ['exec'],
       server: 'https://ca.example/directory',
       account: 'me@example.com',
       key: 'matches',
@@ -140,8 +140,9 @@ describe('export', () => {
   });
 
   it.each([
-    [['--format', 'pfx'], 'pfx is not supported yet'],
-    [['--format', 'p7b'], 'use one of pem'],
+    [['--format', 'p7b'], 'use one of pem, fullchain, der, pfx'],
+    [['--format', 'pfx'], 'PFX is binary'],
+    [['--format', 'pfx', '--pfx.format', 'AES'], 'use one of SHA256, DES, RC2'],
     [['--format', 'der', '--key'], 'holds one certificate and no key'],
     [['--format', 'der'], 'DER is binary'],
     [['--out', '.quoin/certificates/example.com.key'], 'is in the store'],
@@ -150,6 +151,59 @@ describe('export', () => {
     const { code, stdout, stderr } = await run('export', 'example.com', ...flags);
     expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(told)]);
     expect(readFileSync(at('certificates/example.com.key'), 'utf8')).toBe(keyPem);
+  });
+
+  describe('as .pfx', () => {
+    const opened = (file: string, password: string) =>
+      openssl('', 'pkcs12', '-legacy', '-nodes', '-in', join(cwd, file), '-passin', `pass:${password}`);
+    const pfx = (...flags: string[]) => run('export', 'example.com', '--format', 'pfx', '--out', 'x.pfx', ...flags);
+
+    it.each([
+      [[]],
+      [['--pfx.format', 'DES', '--password', 'secret word']],
+      [['--pfx.format', 'rc2', '--pfx.pass', 'secret word']],
+      [['--pfx.password', 'secret word', '--key']],
+    ])('gives all in one file, which openssl reads: %j', async (flags) => {
+      const { keyPem, certificatePem } = await add('example.com');
+      const { code, stdout, stderr } = await pfx('--json', ...flags);
+      expect([code, JSON.parse(stdout)]).toMatchObject([0, { name: 'example.com', format: 'pfx', key: true }]);
+      expect(stdout + stderr).not.toContain('secret');
+      const text = opened('x.pfx', flags.includes('secret word') ? 'secret word' : 'changeit');
+      expect(openssl(text, 'pkey')).toBe(openssl(keyPem, 'pkey'));
+      expect(new X509Certificate(text).raw.equals(new X509Certificate(certificatePem).raw)).toBe(true);
+      expect(statSync(join(cwd, 'x.pfx')).mode & 0o777).toBe(0o600);
+    });
+
+    it.each(['QUOIN_PFX_PASSWORD', 'LEGO_PFX_PASSWORD'])('takes the password from %s', async (name) => {
+      await add('example.com');
+      const env = { [name]: 'from there', LEGO_PFX_FORMAT: 'RC2' };
+      const argv = ['export', 'example.com', '--format', 'pfx', '--out', 'x.pfx'];
+      expect(await quoin(argv, { cwd, env })).toMatchObject({ code: 0, stderr: '' });
+      expect(opened('x.pfx', 'from there')).toContain('BEGIN PRIVATE KEY');
+      await quoin([...argv, '--pfx.password', ''], { cwd, env });
+      expect(opened('x.pfx', '')).toContain('BEGIN PRIVATE KEY');
+    });
+
+    it('warns of the password that everybody knows', async () => {
+      await add('example.com');
+      expect((await pfx()).stderr).toContain('changeit, which everybody knows; set QUOIN_PFX_PASSWORD');
+      expect((await pfx('--password', 'changeit')).stderr).toContain('everybody knows');
+      expect((await pfx('--password', 'another')).stderr).toBe('');
+    });
+
+    it('is base64 in JSON', async () => {
+      await add('example.com');
+      const { stdout } = await run('export', 'example.com', '--format', 'pfx', '--json');
+      writeFileSync(join(cwd, 'x.pfx'), Buffer.from(JSON.parse(stdout).content, 'base64'));
+      expect(opened('x.pfx', 'changeit')).toContain('BEGIN PRIVATE KEY');
+    });
+
+    it('needs the key', async () => {
+      await add('example.com');
+      rmSync(at('certificates/example.com.key'));
+      const { code, stderr } = await pfx();
+      expect([code, stderr]).toEqual([2, expect.stringContaining('use --format fullchain')]);
+    });
   });
 
   it.each([

@@ -31,7 +31,8 @@ const check = async (argv: readonly string[], more: Record<string, string> = {})
     RFC2136_TSIG_ALGORITHM: 'hmac-sha256',
     ...more,
   };
-  const ran = await quoin(['check', '--dns', 'rfc2136', ...argv], { env, cwd });
+  const provider = argv.includes('--dns') ? [] : ['--dns', 'rfc2136'];
+  const ran = await quoin(['check', ...provider, ...argv], { env, cwd });
   return { ...ran, document: argv.includes('--json') ? JSON.parse(ran.stdout) : undefined };
 };
 const journal = () => readdirSync(join(cwd, '.quoin/journal'));
@@ -40,7 +41,7 @@ const BOTH = ['-d', 'example.test', '-d', '*.example.test'];
 it('rehearses a name and its wildcard, with two values at one name', async () => {
   const { code, document } = await check([...BOTH, '--json']);
   expect([code, document.ok, document.problems]).toEqual([0, true, []]);
-  expect(document.provider).toEqual({ code: 'rfc2136', credentials: 'accepted' });
+  expect(document.providers).toEqual([{ code: 'rfc2136', domain: null, credentials: 'accepted' }]);
   expect(document.ca.identities).toEqual(['letsencrypt.org']);
   expect(document.challenges).toHaveLength(1);
   const [challenge] = document.challenges;
@@ -71,7 +72,7 @@ it('shows a table to people, with --quiet too', async () => {
 
 it('looks at everything else when credentials are missing', async () => {
   const { code, document } = await check([...BOTH, '--json'], { RFC2136_TSIG_SECRET: '' });
-  expect([code, document.ok, document.provider.credentials]).toEqual([2, false, 'missing']);
+  expect([code, document.ok, document.providers[0].credentials]).toEqual([2, false, 'missing']);
   expect(document.problems).toEqual([expect.objectContaining({ code: 'CONFIG' })]);
   expect(document.challenges[0]).toMatchObject({ zone: 'example.test', written: false, removed: null });
 });
@@ -79,7 +80,7 @@ it('looks at everything else when credentials are missing', async () => {
 it('says once that credentials are refused', async () => {
   const wrong = { RFC2136_TSIG_SECRET: Buffer.alloc(32).toString('base64') };
   const { code, document } = await check(['-d', 'a.example.test', '-d', 'b.example.test', '--json'], wrong);
-  expect([code, document.provider.credentials]).toEqual([4, 'refused']);
+  expect([code, document.providers[0].credentials]).toEqual([4, 'refused']);
   expect(document.problems.map(({ code: kind }: { code: string }) => kind)).toEqual(['PROVIDER_AUTH']);
 });
 

@@ -10,7 +10,8 @@ import { quoin } from './world.ts';
 const newFolder = () => mkdtempSync(join(tmpdir(), 'quoin-cli-'));
 const errorOf = (stdout: string) => (JSON.parse(stdout) as { error: { code: string; message: string } }).error;
 /** Enough for `run` to get as far as the CA. */
-const TO_THE_CA = ['run', '-d', 'example.com', '--dns', 'exec', '-a', '--max-wait', '0s'];
+const ANYWHERE = ['run', '-d', 'example.com', '-a', '--max-wait', '0s'];
+const TO_THE_CA = [...ANYWHERE, '--dns', 'exec'];
 const WITH_EXEC = { EXEC_PATH: '/bin/true' };
 
 async function withCa(answer: RequestListener, use: (url: string) => Promise<void>): Promise<void> {
@@ -36,6 +37,7 @@ describe('help', () => {
       'show',
       'export',
       'dnshelp',
+      'completion',
       'check',
       'cleanup',
       'sandbox',
@@ -46,7 +48,8 @@ describe('help', () => {
   it('hides older spellings and flags that quoin lacks', async () => {
     const { stdout } = await quoin(['run', '--help']);
     expect(stdout).toContain('--dns.propagation.disable-ans');
-    for (const hidden of ['--dns.disable-cp', '--days', '--pfx', '--csr']) expect(stdout).not.toContain(`${hidden} `);
+    for (const hidden of ['--dns.disable-cp', '--days', '--filename', '--run-hook'])
+      expect(stdout).not.toContain(`${hidden} `);
   });
 
   it('answers --version with nothing but the version', async () => {
@@ -116,8 +119,8 @@ describe("lego's flags", () => {
   });
 
   it.each([
-    [['--csr', 'x.csr'], '--csr is not supported yet'],
-    [['--run-hook', 'true'], '--run-hook is not supported yet'],
+    [['--config', 'x.yml'], '--config is not supported'],
+    [['--log.level', 'debug'], '--log.level is not supported'],
     [['--tls-skip-verify'], '--tls-skip-verify is not supported: TLS is always verified'],
     [['--http'], '--http is not supported: quoin proves names by DNS-01 only'],
   ])('that quoin lacks are refused, before anything else: %j', async (flags, told) => {
@@ -131,16 +134,16 @@ describe("lego's flags", () => {
   });
 
   it('are refused from the environment too, unless they say no', async () => {
-    expect(await quoin(['run'], { env: { LEGO_PFX: 'true' } })).toMatchObject({
+    expect(await quoin(['run'], { env: { LEGO_IPV4ONLY: 'true' } })).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('LEGO_PFX is not supported yet'),
+      stderr: expect.stringContaining('LEGO_IPV4ONLY is not supported'),
     });
-    expect((await quoin(['run'], { env: { LEGO_PFX: 'false' } })).stderr).not.toContain('LEGO_PFX');
-    expect((await quoin(['list'], { env: { LEGO_PFX: 'true' } })).code).toBe(0);
+    expect((await quoin(['run'], { env: { LEGO_IPV4ONLY: 'false' } })).stderr).not.toContain('IPV4ONLY');
+    expect((await quoin(['list'], { env: { LEGO_IPV4ONLY: 'true' } })).code).toBe(0);
   });
 
   it('that ask for what quoin does anyway are accepted', async () => {
-    const flags = ['--no-random-sleep', '--force-cert-domains', '--enable-cn', '--dns.propagation.disable-rns'];
+    const flags = ['--force-cert-domains', '--enable-cn', '--dns.propagation.disable-rns'];
     expect((await quoin(['run', ...flags])).stderr).toContain('no domain name was given');
   });
 });
@@ -193,7 +196,7 @@ describe('run', () => {
       response.end(`your token is ${token} or ${encodeURIComponent(token)}`);
     };
     await withCa(echo, async (url) => {
-      const argv = [...TO_THE_CA, '--dns', 'cloudflare', '--server', url, '--json', '--debug'];
+      const argv = [...ANYWHERE, '--dns', 'cloudflare', '--server', url, '--json', '--debug'];
       const { code, stdout, stderr } = await quoin(argv, { env });
       expect(code).toBe(3);
       expect(errorOf(stdout).message).toContain('your token is *** or ***');
@@ -202,7 +205,7 @@ describe('run', () => {
   });
 
   it('keeps the JSON document whole when a secret is an ordinary word', async () => {
-    const argv = [...TO_THE_CA, '--dns', 'cloudflare', '--server', 'https://127.0.0.1:1/', '--json'];
+    const argv = [...ANYWHERE, '--dns', 'cloudflare', '--server', 'https://127.0.0.1:1/', '--json'];
     const { stdout } = await quoin(argv, { env: { CF_DNS_API_TOKEN: 'message' } });
     expect(errorOf(stdout).message).toContain('connection refused');
   });

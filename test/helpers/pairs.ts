@@ -46,7 +46,7 @@ export const stored = (name: string, pair: ReturnType<typeof newPair>): StoredCe
     names: [name],
     directoryUrl: 'https://ca.example/directory',
     accountId: 'me@example.com',
-    dns: 'exec',
+    dns: ['exec'],
     keyType: 'ec256',
     mustStaple: false,
     bundle: true,

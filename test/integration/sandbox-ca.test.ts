@@ -61,13 +61,21 @@ async function issue(ca: Ca, names: readonly string[], settings: Partial<IssueRe
     },
   };
   const solver: Dns01 = {
-    oneValueAtATime: false,
+    turns: async (challenges) => (challenges.length > 0 ? [challenges] : []),
     async solve(challenges, whileVisible) {
       for (const { fqdn, value } of challenges) dns.publish(fqdn, value);
       return whileVisible();
     },
   };
-  const all = { accountId: 'a', dns: 'manual', keyType: 'ec256', mustStaple: false, bundle: true, names, ...settings };
+  const all = {
+    accountId: 'a',
+    dns: ['manual'],
+    keyType: 'ec256',
+    mustStaple: false,
+    bundle: true,
+    names,
+    ...settings,
+  };
   const request = {
     name: names[0] ?? '',
     settings: { directoryUrl: ca.directoryUrl, ...all },

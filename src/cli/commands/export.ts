@@ -1,8 +1,9 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 import { toPem } from '../../acme/certificate.ts';
+import { PUBLIC_PFX_PASSWORD } from '../../acme/extra-files.ts';
 import { ConfigError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files.ts';
-import { exportFlags, type Format } from '../certificate-options.ts';
+import { type ExportFlags, exportFlags, type Format } from '../certificate-options.ts';
 import { storeOf } from '../compose.ts';
 import type { CommandContext, Outcome } from '../main.ts';
 import { readFlags } from '../options.ts';
@@ -11,7 +12,9 @@ import { chainOf, type Found, findName, readFound } from '../stored-certificate.
 /** Another shape of a stored certificate, to standard output or a file. The key only when it is asked for. */
 export async function exportCertificate(context: CommandContext): Promise<Outcome> {
   const { io, options, words } = context;
-  const { format, out, key } = readFlags(exportFlags, context.own ?? new Map(), {});
+  const flags = readFlags(exportFlags, new Map([...context.given, ...(context.own ?? [])]), io.env);
+  const { format, out } = flags;
+  const key = flags.key || format === 'pfx';
   if (format === 'der' && key) {
     throw new ConfigError('--format der holds one certificate and no key', {
       hint: 'use --format pem or fullchain with --key',
@@ -25,7 +28,7 @@ export async function exportCertificate(context: CommandContext): Promise<Outcom
     });
   }
   const found = await readFound(store, await findName(store, words?.[0] ?? ''));
-  const data = shapeOf(found, format, key);
+  const data = format === 'pfx' ? await pfxOf(found, flags, context) : shapeOf(found, format, key);
   const name = found.stored.name;
   if (file !== undefined) {
     await writeFileAtomic(file, data, { mode: 0o600 });
@@ -37,7 +40,7 @@ export async function exportCertificate(context: CommandContext): Promise<Outcom
   }
   // Not as the command's text, from which what looks like a secret would be removed.
   if (typeof data === 'string') io.stdout.write(data);
-  else writeBinary(data, io.stdout);
+  else writeBinary(data, format, io.stdout);
   return { text: '' };
 }
 
@@ -45,16 +48,33 @@ function shapeOf({ stored, keyProblem }: Found, format: Format, withKey: boolean
   const chain = chainOf(stored);
   if (format === 'der') return chain[0].raw;
   const pem = toPem(format === 'fullchain' ? chain : chain.slice(0, 1));
-  if (!withKey) return pem;
-  if (keyProblem) throw keyProblem;
-  if (stored.keyPem === undefined)
-    throw new ConfigError(`the key of ${stored.name} is not in the store`, { hint: 'leave out --key' });
-  return `${pem}${stored.keyPem.trimEnd()}\n`;
+  return withKey ? `${pem}${keyOf({ stored, keyProblem }, 'leave out --key').trimEnd()}\n` : pem;
 }
 
-function writeBinary(data: Buffer, { stream, isTTY }: CommandContext['io']['stdout']): void {
+async function pfxOf(found: Found, flags: ExportFlags, { log, redactor }: CommandContext): Promise<Buffer> {
+  const { name } = found.stored;
+  const chain = chainOf(found.stored);
+  const keyPem = keyOf(found, 'use --format fullchain');
+  const { pfxPassword: password = PUBLIC_PFX_PASSWORD, pfxFormat } = flags;
+  if (password === PUBLIC_PFX_PASSWORD)
+    log.warn(`the password of the .pfx file is ${password}, which everybody knows; set QUOIN_PFX_PASSWORD to another`);
+  else redactor.hide(password);
+  const { encodePfx } = await import('../../acme/pfx.ts');
+  const certificatePem = toPem(chain);
+  return encodePfx({ certificatePem, issuerPem: '', keyPem, password, format: pfxFormat, friendlyName: name });
+}
+
+function keyOf({ stored, keyProblem }: Pick<Found, 'stored' | 'keyProblem'>, hint: string): string {
+  if (keyProblem) throw keyProblem;
+  if (stored.keyPem === undefined) throw new ConfigError(`the key of ${stored.name} is not in the store`, { hint });
+  return stored.keyPem;
+}
+
+function writeBinary(data: Buffer, format: Format, { stream, isTTY }: CommandContext['io']['stdout']): void {
   if (isTTY || !stream) {
-    throw new ConfigError('DER is binary, and not for a terminal', { hint: 'name a file with --out, or use a pipe' });
+    throw new ConfigError(`${format.toUpperCase()} is binary, and not for a terminal`, {
+      hint: 'name a file with --out, or use a pipe',
+    });
   }
   stream.write(data);
 }

@@ -1,7 +1,5 @@
-import { NO_EMAIL } from '../../acme/account.ts';
 import { archiveCertificate } from '../../acme/archive.ts';
 import { type AcmeOptions, type Directory, fetchDirectory } from '../../acme/client.ts';
-import { directoryUrl } from '../../acme/directories.ts';
 import {
   connectRevoker,
   isForSubscribers,
@@ -10,10 +8,11 @@ import {
   refusesAccount,
   revokeCertificate,
 } from '../../acme/revoke.ts';
-import type { Store, StoredAccount } from '../../acme/storage.ts';
+import type { Store } from '../../acme/storage.ts';
 import { ConfigError, isAppError } from '../../errors.ts';
 import { createTransport } from '../../http.ts';
 import { type RevokeFlags, revokeFlags } from '../certificate-options.ts';
+import { originOf } from '../certificates/origin.ts';
 import { rootsOf, storeOf } from '../compose.ts';
 import type { CommandContext, Outcome } from '../main.ts';
 import { readFlags } from '../options.ts';
@@ -100,7 +99,7 @@ async function revokeFound(found: Found, job: Job): Promise<'revoked' | 'already
   const { flags, acme, reason, directories } = job;
   const { stored } = found;
   const { name, keyPem } = stored;
-  const { server, account } = await originOf(found, job);
+  const { server, account } = await originOf(stored, job.store, job.context);
   const byKey: Revoker | undefined = keyPem === undefined ? undefined : { keyPem };
   const byAccount: Revoker | undefined =
     account?.url && !flags.withCertificateKey ? { keyPem: account.keyPem, accountUrl: account.url } : undefined;
@@ -128,36 +127,6 @@ async function revokeFound(found: Found, job: Job): Promise<'revoked' | 'already
     return ask(byKey);
   }
 }
-
-interface Origin {
-  readonly server: string;
-  readonly account: StoredAccount | undefined;
-}
-
-/**
- * The CA that a certificate came from, and the account there: as its record says. Of what lego wrote the certificate's URL
- * tells the CA's host; where it does not help, --server and --email count.
- */
-async function originOf({ stored }: Found, { store, context }: Job): Promise<Origin> {
-  const { options, log } = context;
-  const { settings, url } = stored;
-  if (!settings) {
-    const { accounts } = await store.listAccounts();
-    const there = accounts.filter((account) => account.url && hostOf(account.directoryUrl) === (hostOf(url) ?? ''));
-    const account = there.find(({ id }) => id === options.email) ?? there[0];
-    if (account) return { server: directoryUrl(account.directoryUrl), account };
-  }
-  const server = directoryUrl(settings?.directoryUrl ?? options.server);
-  const id = settings?.accountId ?? options.email ?? NO_EMAIL;
-  const account = await store.loadAccount(server, id).catch((error: unknown) => {
-    if (!isAppError(error)) throw error;
-    log.warn(error.message);
-    return undefined;
-  });
-  return { server, account };
-}
-
-const hostOf = (url: string): string | undefined => (URL.canParse(url) ? new URL(url).host : undefined);
 
 function messageOf(error: unknown): string {
   if (!isAppError(error)) return String(error);

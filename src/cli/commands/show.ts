@@ -53,7 +53,7 @@ export async function show(context: CommandContext): Promise<Outcome> {
       line('serial', serial),
       line('key type', keyType),
       line('SHA-256', fingerprint),
-      ...optional('provider', dns),
+      ...optional('provider', dns?.join(', ')),
       ...optional('CA', directoryUrl),
       ...optional('account', accountId),
       ...optional('profile', profile),

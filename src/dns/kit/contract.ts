@@ -51,6 +51,8 @@ export interface TxtEditor<Z extends Zone = Zone> extends ZoneLookup<Z> {
   apply(zone: Z, changes: TxtChanges): Promise<void>;
   /** Where that depends on the configuration: see `ProviderDefinition.oneValueAtATime`, which it overrides. */
   readonly oneValueAtATime?: boolean;
+  /** The same for `ProviderDefinition.valuesPerName`. */
+  readonly valuesPerName?: number;
   /** Ends a session. Called also after failures, and again if it fails. */
   close?(): Promise<void>;
 }
@@ -170,6 +172,8 @@ export interface ProviderDefinition<S extends EnvSchema = any> {
   readonly tuning: Tuning;
   /** The API keeps a single TXT value per name, so challenges must be solved one after another. */
   readonly oneValueAtATime?: boolean;
+  /** The API shows so many TXT values of one name and drops older ones, so that more have to be solved in turns. Default: any number. */
+  readonly valuesPerName?: number;
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   connect(context: ProviderContext<ConfigOf<S>>): TxtEditor<any> | Promise<TxtEditor<any>>;
 }

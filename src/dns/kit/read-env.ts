@@ -8,6 +8,10 @@ export interface ReadEnvOptions {
   readonly source: EnvSource;
   /** Whose environment it is, for messages: the provider's id. */
   readonly subject: string;
+  /** What `quoin dnshelp` knows it by. Default: the subject. */
+  readonly code?: string;
+  /** What variables are called in messages, where `source` has their values under other names. */
+  nameOf?(name: string): string;
   onSecret(value: string): void;
   /** Told of what is accepted although the user should know better. */
   warn?(message: string): void;
@@ -22,15 +26,14 @@ type Group = Record<string, EnvVar<unknown>>;
 /** The permission bits of everybody but owner and group. */
 const OTHERS = 0o007;
 
-const firstName = (v: EnvVar<unknown>): string => v.names[0] ?? '';
-
 /** Reads several schemas and reports everything that is wrong in one `ConfigError`. An empty variable counts as not set. */
 export function readEnvs<S extends Record<string, EnvSchema>>(
   schemas: S,
-  { source, subject, onSecret, warn = () => {} }: ReadEnvOptions,
+  { source, subject, code = subject, onSecret, warn = () => {}, nameOf = (name) => name }: ReadEnvOptions,
 ): { [K in keyof S]: ConfigOf<S[K]> } {
   const problems = new Set<string>();
   const exposed = new Set<string>();
+  const firstName = (v: EnvVar<unknown>): string => nameOf(v.names[0] ?? '');
 
   function find(v: EnvVar<unknown>): Found | undefined {
     for (const name of v.names) {
@@ -44,10 +47,10 @@ export function readEnvs<S extends Record<string, EnvSchema>>(
 
   function readValueFile(v: EnvVar<unknown>, name: string, file: string): string {
     try {
-      if (v.secret && (statSync(file).mode & OTHERS) !== 0) exposed.add(`${name}: ${file}`);
+      if (v.secret && (statSync(file).mode & OTHERS) !== 0) exposed.add(`${nameOf(name)}: ${file}`);
       return readFileSync(file, 'utf8').replace(/\r?\n$/u, '');
     } catch (error) {
-      problems.add(`${name} names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code})`);
+      problems.add(`${nameOf(name)} names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code})`);
       return '';
     }
   }
@@ -58,14 +61,14 @@ export function readEnvs<S extends Record<string, EnvSchema>>(
       return v.fallback?.();
     }
     if (v.ignored) {
-      warn(`${subject}: ${found.name} has no effect`);
+      warn(`${subject}: ${nameOf(found.name)} has no effect`);
       return v.fallback?.();
     }
     if (v.secret) onSecret(found.raw);
     try {
       return v.parse(found.raw);
     } catch (error) {
-      problems.add(`${found.name} ${(error as Error).message}`);
+      problems.add(`${nameOf(found.name)} ${(error as Error).message}`);
       return undefined;
     }
   }
@@ -82,14 +85,16 @@ export function readEnvs<S extends Record<string, EnvSchema>>(
         .flatMap(([, other]) => Object.values(other))
         .flatMap((v) => find(v) ?? [])
         .filter(({ name }) => !used.has(name.replace(/_FILE$/u, '')) && !used.has(name));
-      const names = [...new Set(idle.map(({ name }) => name))];
+      const names = [...new Set(idle.map(({ name }) => nameOf(name)))];
       if (names.length > 0)
         warn(`${subject}: ${names.join(', ')} not used: ${needed(group).map(firstName).join(' and ')} will do`);
       return { via, ...readGroup(group) };
     }
     const begun = ways.find(([, group]) => needed(group).some(isSet));
     if (begun) {
-      const set = needed(begun[1]).flatMap((v) => find(v)?.name ?? []);
+      const set = needed(begun[1])
+        .flatMap((v) => find(v)?.name ?? [])
+        .map(nameOf);
       const unset = needed(begun[1]).filter((v) => !isSet(v));
       problems.add(`${set.join(' and ')} needs ${unset.map((v) => `${firstName(v)} (${v.help})`).join(' and ')} too`);
     }
@@ -106,6 +111,6 @@ export function readEnvs<S extends Record<string, EnvSchema>>(
   const result = Object.fromEntries(Object.entries(schemas).map(([key, schema]) => [key, readGroup(schema)]));
   for (const place of exposed) warn(`${subject}: ${place} can be read by other users; try: chmod 600`);
   if (problems.size > 0)
-    throw new ConfigError(`${subject}: ${[...problems].join('; ')}`, { hint: `see: quoin dnshelp -c ${subject}` });
+    throw new ConfigError(`${subject}: ${[...problems].join('; ')}`, { hint: `see: quoin dnshelp -c ${code}` });
   return result as { [K in keyof S]: ConfigOf<S[K]> };
 }

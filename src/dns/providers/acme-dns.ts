@@ -58,8 +58,8 @@ export default defineProvider({
   apiDocs: 'https://github.com/joohoi/acme-dns#api',
   notes:
     'The first run for a domain registers an account, saves it and ends with the CNAME record that you have to create once; every ' +
-    'later run finds the account by that. The file holds passwords: keep it, and keep it private. acme-dns shows the last two ' +
-    'values of a name and cannot remove any.',
+    'later run finds the account by that. The file holds passwords: keep it, and keep it private. Any number of domains may lead to ' +
+    'one account. No value can be removed: the last ones stay until others take their place.',
   env: {
     base: url('ACME_DNS_API_BASE', 'Address of the acme-dns server'),
     storage: oneOf({
@@ -68,6 +68,7 @@ export default defineProvider({
     }),
     allowlist: list('ACME_DNS_ALLOWLIST', 'Networks that new accounts may be used from, 192.0.2.0/24').optional(),
   },
+  valuesPerName: KEPT,
   // The server answers with a TTL of its own.
   tuning: { prefix: 'ACME_DNS', ignored: ['ttl'] },
 
@@ -108,6 +109,7 @@ export default defineProvider({
           else ready.push({ account, values });
         }
         if (missing.length > 0) throw notPointed(missing);
+        // A guard: the engine solves them in turns.
         for (const { account, values } of ready)
           if (values.length > KEPT) throw tooMany(account.fulldomain, values.length);
         for (const { account, values } of ready)
@@ -132,7 +134,7 @@ const notPointed = (missing: readonly string[]) =>
   });
 
 const tooMany = (fqdn: string, count: number) =>
-  new ProviderError('api', `acme-dns: ${count} values at ${fqdn}, and the server keeps the last ${KEPT}`, {
+  new ProviderError('api', `acme-dns: ${count} values at ${fqdn} at one time, and the server keeps the last ${KEPT}`, {
     hint: 'point the CNAMEs of other domains to other accounts, or order them in another certificate',
   });
 

@@ -33,7 +33,8 @@ interface Wishes {
   readonly names?: readonly string[];
   readonly timeoutMs?: number;
   readonly maxWaitMs?: number;
-  readonly oneValueAtATime?: boolean;
+  readonly turns?: <C extends Challenge>(challenges: readonly C[]) => readonly (readonly C[])[];
+  readonly onSolve?: () => void;
   readonly settings?: Partial<IssueRequest['settings']>;
 }
 
@@ -53,9 +54,10 @@ async function issue({ names = ['example.com'], timeoutMs = 5_000, maxWaitMs = 5
   const who = { directory, id: 'a@example.com', keyType: 'ec256', acceptTos: true } as const;
   const acme = await ensureAccount(who, accounts, options);
   const dns: Dns01 = {
-    oneValueAtATime: more.oneValueAtATime ?? false,
+    turns: async (challenges) => more.turns?.(challenges) ?? (challenges.length > 0 ? [challenges] : []),
     async solve(challenges, whileVisible) {
       published.push([...challenges]);
+      more.onSolve?.();
       return whileVisible();
     },
   };
@@ -63,7 +65,7 @@ async function issue({ names = ['example.com'], timeoutMs = 5_000, maxWaitMs = 5
     names,
     directoryUrl: ca.directoryUrl,
     accountId: 'a@example.com',
-    dns: 'manual',
+    dns: ['manual'],
     keyType: 'ec256',
     mustStaple: false,
     bundle: true,
@@ -96,12 +98,35 @@ it('reads and answers each name once, and polls the order for all of them', asyn
   expect(ca.count('nonce')).toBeLessThanOrEqual(8);
 });
 
-it('solves one name after another where a provider holds one value', async () => {
-  await issue({ names: ['example.com', '*.example.com'], oneValueAtATime: true });
-  expect(published.map((batch) => batch.map(({ identifier }) => identifier))).toEqual([
-    ['example.com'],
-    ['*.example.com'],
-  ]);
+describe('with a provider that shows only so many values at a time', () => {
+  const names = ['a.example.com', 'b.example.com', 'c.example.com', '*.c.example.com', 'e.example.com'];
+  const inPairs = <C>(all: readonly C[]) => [all.slice(0, 2), all.slice(2, 4), all.slice(4)];
+  const told = () => published.map((batch) => batch.map(({ identifier }) => identifier));
+
+  it('has each turn validated before the next one is published', async () => {
+    // The first look at the first turn comes too early.
+    ca.mood = ({ step }, n) =>
+      step === 'authorization' && n === names.length + 1
+        ? { headers: { 'retry-after': '0' }, body: { status: 'processing', identifier: { type: 'dns', value: 'x' } } }
+        : undefined;
+    const answered: number[] = [];
+    await issue({
+      names,
+      turns: inPairs,
+      onSolve: () => answered.push(ca.count('challenge'), ca.count('authorization')),
+    });
+    expect(told()).toEqual(inPairs(names));
+    expect(answered).toEqual([0, 5, 2, 8, 4, 10]);
+    expect(ca.issued).toBe(1);
+  });
+
+  it('publishes no more once a turn has failed, and tells why', async () => {
+    ca.verdict = (name) => (name === 'c.example.com' ? 'invalid' : 'valid');
+    const error = await failure(issue({ names, turns: inPairs }));
+    expect(error).toMatchObject({ message: expect.stringContaining('no TXT record at c.example.com') });
+    expect(told()).toEqual(inPairs(names).slice(0, 2));
+    expect(ca.count('finalize')).toBe(0);
+  });
 });
 
 it('A4, A8: survives a CA that answers 503 to the request for a nonce', async () => {

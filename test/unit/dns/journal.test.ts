@@ -1,7 +1,17 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { findLeftovers, type JournalEntry, openJournal } from '../../../src/dns/journal.ts';
+import { findLeftovers, type JournalEntry, openJournal, sharedJournal } from '../../../src/dns/journal.ts';
 import { bundle, newFolder } from '../../helpers/child.ts';
 import { memoryLog } from '../../helpers/dns-server.ts';
 
@@ -53,6 +63,78 @@ describe('the journal', () => {
     await Promise.all([journal.add([entry('a')]), journal.add([entry('b')]), journal.remove([entry('a')])]);
     await journal.close();
     expect(await leftovers()).toEqual(['b']);
+  });
+
+  it('writes together what comes while it is being written', async () => {
+    const journal = await openJournal(folder);
+    const written: number[] = [];
+    const adds = Array.from({ length: 50 }, (_, n) =>
+      journal.add([entry(`v${n}`)]).then(() => {
+        const [file = ''] = files();
+        // Whoever was told that an entry is there finds it there.
+        const values = JSON.parse(readFileSync(join(folder, file), 'utf8')).entries.map(
+          ({ value }: JournalEntry) => value,
+        );
+        expect(values).toContain(`v${n}`);
+        written.push(statSync(join(folder, file)).ino);
+      }),
+    );
+    await Promise.all(adds);
+    expect(new Set(written).size).toBeLessThanOrEqual(2);
+    await journal.close();
+  });
+
+  it('forgets what it could not write down', async () => {
+    const journal = await openJournal(folder);
+    await journal.add([entry('a')]);
+    const file = join(folder, files()[0] ?? '');
+    rmSync(file);
+    mkdirSync(file);
+    await expect(journal.add([entry('b')])).rejects.toMatchObject({ code: 'STORAGE' });
+    rmdirSync(file);
+    await journal.add([entry('c')]);
+    await journal.close();
+    expect(await leftovers()).toEqual(['a', 'c']);
+  });
+
+  describe('of all certificates of a process', () => {
+    it('begins with the first entry', async () => {
+      const journal = sharedJournal(folder);
+      await journal.remove([entry('a')]);
+      await journal.close();
+      expect(existsSync(folder)).toBe(false);
+      const used = sharedJournal(folder);
+      await Promise.all([used.add([entry('a')]), used.add([entry('b')])]);
+      expect(files()).toHaveLength(1);
+      await used.remove([entry('a'), entry('b')]);
+      await used.close();
+      expect(readdirSync(folder)).toEqual([]);
+    });
+
+    it('goes on in another file while one is full, and finds each entry again', async () => {
+      const many = (name: string) => Array.from({ length: 600 }, (_, n) => entry(`${name}${n}`));
+      const journal = sharedJournal(folder);
+      await journal.add(many('a'));
+      await journal.add(many('b'));
+      expect([files().length, journal.size]).toEqual([2, 1200]);
+      await journal.remove([entry('a0'), entry('b0')]);
+      expect(journal.size).toBe(1198);
+      await journal.remove(many('a'));
+      await journal.add(many('c'));
+      expect([files().length, journal.size]).toEqual([2, 1199]);
+      await journal.close();
+      expect((await leftovers()).length).toBe(1199);
+    });
+
+    it('begins again after it could not', async () => {
+      writeFileSync(folder, 'a file in its place');
+      const journal = sharedJournal(folder);
+      await expect(journal.add([entry('a')])).rejects.toMatchObject({ code: 'STORAGE' });
+      rmSync(folder);
+      await journal.add([entry('a')]);
+      await journal.close();
+      expect(await leftovers()).toEqual(['a']);
+    });
   });
 
   it('of a living run is nobody else’s business', async () => {

@@ -171,6 +171,37 @@ describe('changes', () => {
     expect(done).toEqual(['b.test']);
   });
 
+  describe('of several certificates that were joined', () => {
+    /** Three additions that are done in one go; `refuse` decides about each call. */
+    async function joined(refuse: (names: string[], n: number) => Error | undefined) {
+      const calls: string[][] = [];
+      const session = await open({
+        ...zones('example.com'),
+        async apply(_, { add }) {
+          await sleep(5);
+          calls.push(add.map(({ fqdn }) => fqdn.replace('_acme-challenge.', '').replace('.example.com', '')));
+          const error = refuse(calls.at(-1) ?? [], calls.length);
+          if (error) throw error;
+        },
+      });
+      const all = ['a', 'b', 'c'].map((name) => session.add(values(`${name}.example.com`)));
+      const outcomes = (await Promise.allSettled(all)).map(({ status }) => status);
+      return { calls, outcomes };
+    }
+
+    it('fail only for the one that is refused', async () => {
+      const { calls, outcomes } = await joined((names) => (names.includes('b') ? failing('api') : undefined));
+      expect(calls).toEqual([['a', 'b', 'c'], ['a'], ['b'], ['c']]);
+      expect(outcomes).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    });
+
+    it('are not tried apart where all would fare alike', async () => {
+      const { calls, outcomes } = await joined(() => failing('auth'));
+      expect(calls).toEqual([['a', 'b', 'c']]);
+      expect(outcomes).toEqual(['rejected', 'rejected', 'rejected']);
+    });
+  });
+
   it('carry the TTL, raised to what the vendor takes', async () => {
     const ttls: number[] = [];
     const apply = async (_: Zone, { add }: TxtChanges) => void ttls.push(add[0]?.ttl ?? 0);
@@ -302,6 +333,19 @@ describe('an abort', () => {
     await Promise.allSettled([adding, session.remove(values('b.test'))]);
     expect(signals).toEqual({ 'a.test': true, 'b.test': false });
   });
+});
+
+it('with a prefix has the values of that account, and says so in messages', async () => {
+  const { label, tuning, timeoutVariable, ...session } = await open(
+    {
+      ...zones('example.org'),
+      apply: async () => {},
+    },
+    { prefix: 'ORG', env: { FOO_TTL: '60', FOO_PROPAGATION_TIMEOUT: '10', ORG_FOO_PROPAGATION_TIMEOUT: '20' } },
+  );
+  expect([label, tuning.ttl, tuning.propagationTimeout]).toEqual(['foo@ORG', 60, 20]);
+  expect(timeoutVariable).toBe('ORG_FOO_PROPAGATION_TIMEOUT');
+  await expect(session.add(values('example.com'))).rejects.toThrow('foo@ORG: no zone for _acme-challenge.example.com');
 });
 
 it('closes in any case, and a failure to do so is a warning', async () => {

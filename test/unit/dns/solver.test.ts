@@ -1,10 +1,13 @@
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseAssignments } from '../../../src/dns/assignments.ts';
 import { findLeftovers, type Journal, openJournal } from '../../../src/dns/journal.ts';
+import { createKeyLocks } from '../../../src/dns/key-locks.ts';
 import { createLookup, type Lookup } from '../../../src/dns/lookup.ts';
 import type { DnsSession, TxtValue } from '../../../src/dns/session.ts';
-import { createSolver, removeLeftovers, type SolverOptions } from '../../../src/dns/solver.ts';
+import { createSolver, type SolverOptions } from '../../../src/dns/solver.ts';
+import { removeLeftovers } from '../../../src/dns/withdraw.ts';
 import { ProviderError } from '../../../src/errors.ts';
 import { memoryLog, type Row, startDns, type TestDns } from '../../helpers/dns-server.ts';
 
@@ -50,10 +53,17 @@ describe('the solver', () => {
   });
 
   /** Publishes in the test's own name server; `fail` may refuse. */
-  function newSession(fail: (kind: 'add' | 'remove', values: readonly TxtValue[]) => unknown = () => {}) {
+  function newSession(
+    fail: (kind: 'add' | 'remove', values: readonly TxtValue[]) => unknown = () => {},
+    more: Partial<DnsSession> = {},
+  ) {
     const calls: string[] = [];
-    const session: Pick<DnsSession, 'add' | 'remove' | 'oneValueAtATime'> = {
+    const session: Omit<DnsSession, 'provider' | 'close'> = {
+      label: 'fake',
       oneValueAtATime: false,
+      tuning: { ttl: 1, propagationTimeout: 5, pollingInterval: 0.1, httpTimeout: 1, sequenceInterval: 0 },
+      timeoutVariable: 'FAKE_PROPAGATION_TIMEOUT',
+      ...more,
       async add(values) {
         calls.push(...values.map((value) => `add ${key(value)}`));
         await fail('add', values);
@@ -69,11 +79,12 @@ describe('the solver', () => {
   }
   const solver = (session: DnsSession, options: Partial<SolverOptions> = {}) =>
     createSolver({
-      session,
-      provider: 'fake',
+      assignments: [{ code: 'fake', label: 'fake' }],
+      env: {},
+      sessions: { open: async () => session, locks: createKeyLocks() },
       lookup,
       journal,
-      propagation: { timeoutMs: 5000, intervalMs: 100, timeoutVariable: 'FAKE_PROPAGATION_TIMEOUT' },
+      propagation: {},
       log,
       signal: abort.signal,
       ...options,
@@ -137,9 +148,8 @@ describe('the solver', () => {
     dns.at('127.0.0.2').mood = 'normal';
     const { session } = newSession();
     let ran = false;
-    const blind = { ...session, add: async () => {} };
-    const propagation = { timeoutMs: 200, intervalMs: 100, timeoutVariable: 'FAKE_PROPAGATION_TIMEOUT' };
-    const failing = solver(blind, { propagation }).solve(names, async () => {
+    const blind = { ...session, add: async () => {}, tuning: { ...session.tuning, propagationTimeout: 0.2 } };
+    const failing = solver(blind).solve(names, async () => {
       ran = true;
     });
     await expect(failing).rejects.toMatchObject({ code: 'PROPAGATION' });
@@ -202,6 +212,184 @@ describe('the solver', () => {
     expect([inJournal(), log.lines.filter((line) => line.startsWith('warn'))]).toEqual([[], []]);
   });
 
+  describe('with several providers', () => {
+    const assignments = parseAssignments(['fake', 'other.test=acme@ORG']);
+    /** Each session by its label. */
+    const solverOf = (sessions: readonly DnsSession[], options: Partial<SolverOptions> = {}) =>
+      solver(sessions[0]!, {
+        assignments,
+        sessions: {
+          open: async ({ assignment: { label } }) => sessions.find((session) => session.label === label)!,
+          locks: createKeyLocks(),
+        },
+        ...options,
+      });
+    const pair = (fail: Parameters<typeof newSession>[0] = () => {}) => [
+      newSession(undefined, { label: 'fake' }),
+      newSession(fail, { label: 'acme@ORG' }),
+    ];
+    const entriesInJournal = () =>
+      readdirSync(folder)
+        .filter((name) => name.endsWith('.json'))
+        .flatMap((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')).entries);
+
+    it('writes each record by the one that is meant for where it goes, and journals who that was', async () => {
+      const [mine, theirs] = pair();
+      await solverOf([mine!.session, theirs!.session]).solve(names, async () => {
+        expect(inDns()).toEqual(both);
+        expect(
+          entriesInJournal().map(({ provider, fqdn }: { provider: string; fqdn: string }) => [provider, fqdn]),
+        ).toEqual([
+          ['fake', '_acme-challenge.example.test'],
+          ['acme@ORG', '_acme-challenge.other.test'],
+        ]);
+      });
+      expect(mine!.calls).toEqual([`add ${both[0]}`, `remove ${both[0]}`]);
+      expect(theirs!.calls).toEqual([`add ${both[1]}`, `remove ${both[1]}`]);
+      expect([inDns(), inJournal()]).toEqual([[], []]);
+    });
+
+    it('V8: cleans the first up when the second fails after the first has published', async () => {
+      let published = (): void => {};
+      const firstIsThere = new Promise<void>((resolve) => {
+        published = resolve;
+      });
+      const mine = newSession(undefined, { label: 'fake' });
+      const add = async (values: readonly TxtValue[]) => {
+        await mine.session.add(values);
+        published();
+      };
+      const theirs = newSession(
+        async (kind) => {
+          if (kind === 'remove') return;
+          await firstIsThere;
+          throw new ProviderError('api', 'acme: the disk is full');
+        },
+        { label: 'acme@ORG' },
+      );
+      let ran = false;
+      const failing = solverOf([{ ...mine.session, add }, theirs.session]).solve(names, async () => {
+        ran = true;
+      });
+      await expect(failing).rejects.toThrow('acme: the disk is full');
+      expect(mine.calls).toEqual([`add ${both[0]}`, `remove ${both[0]}`]);
+      expect([ran, inDns(), inJournal()]).toEqual([false, [], []]);
+    });
+
+    it('does not wait for what will never show once another one has failed, and tells the first failure', async () => {
+      const blind = newSession(undefined, { label: 'fake' });
+      const patient = { ...blind.session.tuning, propagationTimeout: 600 };
+      const [, theirs] = pair((kind) => {
+        if (kind === 'add') throw new ProviderError('api', 'acme: no');
+      });
+      const failing = solverOf([{ ...blind.session, add: async () => {}, tuning: patient }, theirs!.session]).solve(
+        names,
+        async () => {},
+      );
+      await expect(failing).rejects.toThrow('acme: no');
+    });
+
+    it('waits for each as long as its own settings say', async () => {
+      const slow = newSession(undefined, { label: 'acme@ORG', timeoutVariable: 'ORG_ACME_PROPAGATION_TIMEOUT' });
+      const short = {
+        ...slow.session,
+        add: async () => {},
+        tuning: { ...slow.session.tuning, propagationTimeout: 0.2 },
+      };
+      const [mine] = pair();
+      await expect(solverOf([mine!.session, short]).solve(names, async () => {})).rejects.toMatchObject({
+        message: expect.stringContaining('www.example.test'),
+        hint: expect.stringContaining('ORG_ACME_PROPAGATION_TIMEOUT'),
+      });
+      expect([inDns(), inJournal()]).toEqual([[], []]);
+    });
+
+    it('says before anything is ordered that a name has no provider, and opens only what is needed', async () => {
+      const opened: string[] = [];
+      const sessions = {
+        open: async ({ assignment: { label } }: { assignment: { label: string } }) => {
+          opened.push(label);
+          return newSession(undefined, { label }).session;
+        },
+        locks: createKeyLocks(),
+      };
+      const only = parseAssignments(['other.test=acme@ORG', 'else.test=fake']);
+      const prepare = (name: string) =>
+        solver(newSession().session, { assignments: only, sessions }).prepare([challenge(name, '')]);
+      await prepare('www.example.test');
+      expect(opened).toEqual(['acme@ORG']);
+      await expect(prepare('example.test')).rejects.toMatchObject({
+        code: 'CONFIG',
+        message: 'none of the DNS providers is meant for example.test',
+      });
+    });
+  });
+
+  describe('where only so many values can be shown', () => {
+    const three = ['a', 'b', 'c'].map((value, index) => challenge(`n${index}.example.test`, value));
+    const pointed = () => {
+      const rows = dns.at('127.0.0.2').zones.get('example.test')!;
+      for (const { fqdn } of three) rows.push([fqdn, 'CNAME', 'account.other.test']);
+    };
+    const limited = (more: Partial<DnsSession>) => newSession(undefined, more).session;
+    const turnsOf = async (session: DnsSession, challenges = three) =>
+      (await solver(session).turns(challenges)).map((turn) => turn.map(({ value }) => value).join(' '));
+
+    it('makes one turn of all where there is no limit, without looking anything up', async () => {
+      expect(await turnsOf(limited({}))).toEqual(['a b c']);
+      expect(await turnsOf(limited({}), [])).toEqual([]);
+      expect(dns.resolver.asked).toEqual([]);
+    });
+
+    it('makes turns of what leads to one name by CNAMEs', async () => {
+      expect(await turnsOf(limited({ valuesPerName: 2 }))).toEqual(['a b c']);
+      pointed();
+      expect(await turnsOf(limited({ valuesPerName: 2 }))).toEqual(['a b', 'c']);
+      expect(await turnsOf(limited({ oneValueAtATime: true }))).toEqual(['a', 'b', 'c']);
+    });
+
+    it('fails when a name cannot be looked up, before anything is published', async () => {
+      dns.resolver.mood = 'SERVFAIL';
+      await expect(turnsOf(limited({ valuesPerName: 2 }))).rejects.toMatchObject({ code: 'DNS_LOOKUP' });
+    });
+
+    it.each([
+      [{ valuesPerName: 2 }, 1],
+      [{ oneValueAtATime: true }, 1],
+      [{}, 3],
+    ])('lets certificates with %j show values there one after the other: at most %i', async (limits, most) => {
+      pointed();
+      const { session } = newSession(undefined, limits);
+      const shared = { open: async () => session, locks: createKeyLocks() };
+      let [now, peak] = [0, 0];
+      const certificates = three.map((one) =>
+        solver(session, { sessions: shared }).solve([one], async () => {
+          now += 1;
+          peak = Math.max(peak, now);
+          for (let n = 0; n < 20 && now < most; n += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+          now -= 1;
+        }),
+      );
+      await Promise.all(certificates);
+      expect([peak, inDns(), inJournal()]).toEqual([most, [], []]);
+    });
+
+    it('lets a certificate that waits for another one be aborted', async () => {
+      pointed();
+      const { session, calls } = newSession(undefined, { valuesPerName: 2 });
+      const shared = { open: async () => session, locks: createKeyLocks() };
+      await solver(session, { sessions: shared }).solve([three[0]!], async () => {
+        const stop = new AbortController();
+        const waiting = solver(session, { sessions: shared, signal: stop.signal }).solve([three[1]!], async () => {});
+        waiting.catch(() => {});
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        stop.abort(new Error('Ctrl-C'));
+        await expect(waiting).rejects.toThrow('Ctrl-C');
+      });
+      expect(calls).toEqual(['add account.other.test a', 'remove account.other.test a']);
+    });
+  });
+
   describe('leftovers', () => {
     const leave = async (provider: string, value: string) => {
       const dead = await openJournal(folder);
@@ -212,7 +400,7 @@ describe('the solver', () => {
     };
     const clean = async (session: DnsSession) => {
       const found = await findLeftovers(folder, log);
-      const left = await removeLeftovers(found, 'fake', session, log);
+      const left = await removeLeftovers(found, session, log);
       for (const each of found) await each.close();
       return left;
     };
@@ -223,6 +411,15 @@ describe('the solver', () => {
       expect(await clean(newSession().session)).toBe(0);
       expect(inDns()).toEqual(['_acme-challenge.example.test other']);
       expect(inJournal()).toEqual(['_acme-challenge.example.test other']);
+    });
+
+    it('are those of one account', async () => {
+      await leave('fake@ORG', 'theirs');
+      await leave('Fake', 'mine');
+      expect(await clean(newSession().session)).toBe(0);
+      expect(inDns()).toEqual(['_acme-challenge.example.test theirs']);
+      expect(await clean(newSession(undefined, { label: 'fake@ORG' }).session)).toBe(0);
+      expect([inDns(), inJournal()]).toEqual([[], []]);
     });
 
     it('that cannot be removed are counted and stay in the journal', async () => {

@@ -1,0 +1,52 @@
+import { ConfigError } from '../errors.ts';
+import type { PfxFormat, StoredCertificate } from './storage.ts';
+
+export const pfxFormats = ['SHA256', 'DES', 'RC2'] as const satisfies readonly PfxFormat[];
+/** lego's, so that what reads its files reads ours. It protects nothing: everybody knows it. */
+export const PUBLIC_PFX_PASSWORD = 'changeit';
+
+/** `SHA256` and lego's other names, in either case. Throws `ConfigError` that calls the flag or key by `name`. */
+export function parsePfxFormat(value: string, name: string): PfxFormat {
+  const found = pfxFormats.find((known) => known === value.toUpperCase());
+  if (!found) throw new ConfigError(`${name} ${value} is unknown`, { hint: `use one of ${pfxFormats.join(', ')}` });
+  return found;
+}
+
+export interface WantedFiles {
+  readonly pem?: boolean | undefined;
+  readonly pfx?: PfxFormat | undefined;
+}
+
+/** Both files hold the key: says so before anything is ordered, where quoin will not have it. */
+export function refuseFilesWithoutKey({ pem, pfx }: WantedFiles): void {
+  if (!pem && !pfx) return;
+  throw new ConfigError(`--${pem ? 'pem' : 'pfx'} needs the private key, which stays with you when you bring a CSR`, {
+    hint: `leave out --${pem ? 'pem' : 'pfx'}, or --csr`,
+  });
+}
+
+export interface ExtraFiles extends WantedFiles {
+  /** Unless given, `changeit`. */
+  readonly pfxPassword?: string | undefined;
+  readonly certificate: StoredCertificate;
+}
+
+/**
+ * The files that lego calls `<name>.pem` (the certificate as in `.crt`, its key behind it) and `<name>.pfx` (PKCS#12), for
+ * `CertificateFiles.extra`. None of a certificate without a key, see `refuseFilesWithoutKey`.
+ */
+export async function extraFiles({
+  pem,
+  pfx,
+  pfxPassword = PUBLIC_PFX_PASSWORD,
+  certificate,
+}: ExtraFiles): Promise<Partial<Record<'.pem' | '.pfx', string | Buffer>>> {
+  const { name, certificatePem, issuerPem, keyPem } = certificate;
+  if (keyPem === undefined) return {};
+  const content = { certificatePem, issuerPem, keyPem, password: pfxPassword, friendlyName: name };
+  return {
+    ...(pem ? { '.pem': `${certificatePem.trimEnd()}\n${keyPem.trimEnd()}\n` } : {}),
+    // Loaded here, because most runs write no such file.
+    ...(pfx ? { '.pfx': await (await import('./pfx.ts')).encodePfx({ ...content, format: pfx }) } : {}),
+  };
+}

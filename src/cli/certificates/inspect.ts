@@ -1,0 +1,54 @@
+import { describeCertificate } from '../../acme/certificate.ts';
+import { askCa, mayAsk, type Reach } from '../../acme/renewal-info.ts';
+import { type Due, dueOf, type RenewalState, stateOf } from '../../acme/renewal-state.ts';
+import type { CertificateSettings, ListedCertificate, Store } from '../../acme/storage.ts';
+import { StorageError } from '../../errors.ts';
+import type { CommandContext } from '../main.ts';
+
+/** What a stored certificate is like at this moment. */
+export interface Situation {
+  readonly state: RenewalState;
+  /** When its age makes it due. */
+  readonly due: Due;
+  /** That time has come, or comes before the next run does. */
+  readonly isDue: boolean;
+}
+
+/**
+ * Finds out when a certificate is to be renewed, and keeps what the CA says about that. The certificate is parsed only where
+ * the store does not know it yet. Throws `StorageError` where it is damaged.
+ */
+export async function inspect(
+  { name, certificatePem }: Pick<ListedCertificate, 'name' | 'certificatePem'>,
+  settings: Pick<CertificateSettings, 'renewDays'>,
+  reach: Reach,
+  store: Store,
+  { options, io, log }: CommandContext,
+  now: Date,
+): Promise<Situation> {
+  const known = await store.readRenewal(name);
+  let state = stateOf(certificatePem, known, () => readInfo(name, certificatePem));
+  if (!options.ariDisable && mayAsk(state, now))
+    state = await askCa(state, certificatePem, { reach, log, signal: io.signal }, now);
+  if (state !== known) {
+    // A store that cannot be written to is told when something has to be.
+    await store.writeRenewal(name, state).catch((error: Error) => log.debug(error.message));
+  }
+  const due = dueOf(state, {
+    renewDays: options.renewDays ?? settings.renewDays,
+    ariDisabled: options.ariDisable,
+  });
+  const patience = Math.max(options.runInterval, options.ariWait ?? 0);
+  return { state, due, isDue: due.at.getTime() <= now.getTime() + patience };
+}
+
+function readInfo(name: string, certificatePem: string) {
+  try {
+    return describeCertificate(certificatePem);
+  } catch (cause) {
+    throw new StorageError(`the stored certificate ${name} is damaged: ${(cause as Error).message}`, {
+      cause,
+      hint: 'restore it from a backup, or obtain a new one with --renew-force',
+    });
+  }
+}

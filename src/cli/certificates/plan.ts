@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { NO_EMAIL, parseHmacKey } from '../../acme/account.ts';
+import type { CertificateRequest } from '../../acme/csr.ts';
+import { directoryUrl } from '../../acme/directories.ts';
+import { refuseFilesWithoutKey } from '../../acme/extra-files.ts';
+import type { KeyType } from '../../acme/keys.ts';
+import { type CertificateSettings, fileNameOf } from '../../acme/storage.ts';
+import { legoKeyType, readKey } from '../../acme/stored-keys.ts';
+import type { EnvSource } from '../../dns/kit/read-env.ts';
+import { ConfigError } from '../../errors.ts';
+import type { CommandContext } from '../main.ts';
+import type { Options } from '../options.ts';
+import { namesSandbox, withSandbox } from '../sandbox-env.ts';
+import { resolveOwner } from './files.ts';
+
+/** All about one certificate that flags, its own record or quoin.yaml can say. */
+export interface CertificatePlan {
+  /** Of the certificate in the store. */
+  readonly name: string;
+  /** What is wanted, and will be kept with the certificate, as it was typed. Its `directoryUrl` is that of the first CA. */
+  readonly settings: CertificateSettings;
+  /** Directory URLs of the CAs, in the order of preference. */
+  readonly servers: readonly string[];
+  /** As typed, with what the word `sandbox` stands for. */
+  readonly dns: readonly string[];
+  readonly resolvers: readonly string[];
+  /** Paths. */
+  readonly caCertificates: readonly string[];
+  /** Where the provider's settings are read from. */
+  readonly env: EnvSource;
+  readonly account: AccountWishes;
+  readonly pfxPassword?: string | undefined;
+  /** Of the files, in numbers. */
+  readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  /** The key that the user brought, PKCS#8 PEM. */
+  readonly keyPem?: string | undefined;
+  /** The request that the user brought. */
+  readonly csr?: CertificateRequest | undefined;
+}
+
+export interface AccountWishes {
+  readonly email?: string | undefined;
+  readonly acceptTos: boolean;
+  readonly eab?: { readonly kid: string; readonly hmacKey: string } | undefined;
+  readonly keyType: KeyType;
+}
+
+/** The domains on the command line: those in the environment are those of `run`. */
+export const domainsOf = ({ options, given }: Pick<CommandContext, 'options' | 'given'>): readonly string[] =>
+  given.has('--domains') ? options.domains : [];
+
+/** What is common to all plans: the word `sandbox` resolved, the account, keys and requests read. */
+export async function complete(
+  name: string,
+  settings: CertificateSettings,
+  csr: CertificateRequest | undefined,
+  { options, io, redactor }: CommandContext,
+): Promise<CertificatePlan> {
+  fileNameOf(name);
+  if (csr) refuseFilesWithoutKey(settings.files ?? {});
+  const { privateKeyFile, files: { owner } = {} } = settings;
+  const keyPem = privateKeyFile === undefined ? undefined : await readKeyFile(privateKeyFile);
+  const words = {
+    ...{ server: '', servers: settings.servers ?? [settings.directoryUrl], dns: settings.dns },
+    ...{ kid: options.kid, hmac: options.hmac, eab: options.eab, acceptTos: options.acceptTos },
+    ...{ caCertificates: settings.caCertificates ?? [], resolvers: settings.resolvers ?? [] },
+  };
+  const { options: known, env } = namesSandbox(words)
+    ? await withSandbox(words, io.env)
+    : { options: words, env: io.env };
+  const servers = known.servers.map(directoryUrl);
+  if (known.hmac) redactor.hide(known.hmac);
+  const { accountId } = settings;
+  return {
+    name,
+    servers,
+    dns: known.dns,
+    resolvers: known.resolvers,
+    caCertificates: known.caCertificates,
+    env,
+    csr,
+    keyPem,
+    settings: {
+      ...settings,
+      directoryUrl: servers[0] ?? settings.directoryUrl,
+      ...(keyPem === undefined ? {} : { keyType: keyTypeOf(keyPem, privateKeyFile ?? '') }),
+    },
+    account: {
+      email: options.email ?? (accountId.includes('@') && accountId !== NO_EMAIL ? accountId : undefined),
+      acceptTos: known.acceptTos,
+      eab: externalAccount(known),
+      keyType: 'ec256',
+    },
+    pfxPassword: options.pfxPassword,
+    owner: owner === undefined ? undefined : await resolveOwner(owner),
+  };
+}
+
+function externalAccount({ eab, kid, hmac }: Pick<Options, 'eab' | 'kid' | 'hmac'>): AccountWishes['eab'] {
+  if (!eab && !kid && !hmac) return undefined;
+  if (!kid || !hmac)
+    throw new ConfigError(`--eab needs ${kid ? '--hmac' : hmac ? '--kid' : '--kid and --hmac'}`, {
+      hint: 'both come from the CA',
+    });
+  return { kid, hmacKey: parseHmacKey(hmac) };
+}
+
+async function readUserFile(path: string, flag: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new ConfigError(`cannot read ${path}: ${(cause as NodeJS.ErrnoException).code}`, {
+      cause,
+      hint: `check ${flag}`,
+    });
+  }
+}
+
+export async function parseCsr(content: Buffer, from: string): Promise<CertificateRequest> {
+  return (await import('../../acme/csr.ts')).readCsr(content, from);
+}
+export const readCsrFile = async (path: string) => parseCsr(await readUserFile(path, '--csr'), path);
+
+export const toCsrPem = (der: Buffer): string =>
+  `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64').replace(/.{64}(?=.)/gu, '$&\n')}\n-----END CERTIFICATE REQUEST-----\n`;
+
+async function readKeyFile(path: string): Promise<string> {
+  const pem = (await readUserFile(path, '--private-key')).toString('utf8');
+  return readKey(pem, path).export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+const keyTypeOf = (pem: string, path: string): string => legoKeyType(readKey(pem, path)).toLowerCase();
