@@ -380,15 +380,20 @@ describe('quoin persist check', () => {
     expect(document.problems.map((error: { code: string }) => error.code)).toEqual(['PROPAGATION', 'DNS_LOOKUP']);
   });
 
-  it('lets nothing out of DNS that a terminal would obey, and shows so many values and no more', async () => {
-    await add(
-      'example.test',
-      '\\027[2J; accounturi=x',
-      ...Array.from({ length: 30 }, (_, i) => `ca${i}.example; accounturi=x:1`),
-    );
+  it('lets nothing out of DNS that a terminal would obey', async () => {
+    await add('example.test', '\\027[2Jgone', good('; policy=\\027[2J'));
     const { stdout } = await run('check', '-d', 'example.test');
+    expect(stdout).toContain('  value          [2Jgone\n');
     expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/u);
-    expect(stdout).toContain('and 11 more values');
+    const { document } = await check('-d', 'example.test');
+    expect(document.names[0].values.map(({ value }: { value: string }) => value).sort()[0]).toBe('[2Jgone');
+  });
+
+  it('shows twenty values and no more', async () => {
+    await add('example.test', ...Array.from({ length: 30 }, (_, i) => `ca${i}.example; accounturi=x:1`));
+    const { stdout } = await run('check', '-d', 'example.test');
+    expect(stdout).toContain('and 10 more values');
+    expect((await check('-d', 'example.test')).document.names[0].values).toHaveLength(20);
   });
 
   it('asks the resolvers only, where the name servers cannot be asked', async () => {

@@ -16,13 +16,21 @@ export interface Lab {
   readonly dnsPort: number;
   /** Environment of the pdns provider, in a lab with PowerDNS. */
   readonly pdnsEnv: Readonly<Record<string, string>>;
-  readonly tsig: { readonly name: string; readonly secret: string; readonly algorithm: string };
+  readonly tsig: Tsig;
+  /** Of each zone, in a lab where each has its own; else all are `tsig`. */
+  readonly keys: Readonly<Record<string, Tsig>>;
   /** The TXT values that the DNS server shows right now. */
   txt(name: string, server?: string): string[];
   pebbleLog(): string;
   /** Pauses and continues the DNS server. */
   dns: { kill(signal: NodeJS.Signals): void };
   stop(): Promise<void>;
+}
+
+export interface Tsig {
+  readonly name: string;
+  readonly secret: string;
+  readonly algorithm: string;
 }
 
 export interface LabOptions {
@@ -36,6 +44,10 @@ export interface LabOptions {
   readonly secondary?: boolean;
   /** PowerDNS instead of BIND as the server of the zones, and of Pebble. */
   readonly pdns?: boolean;
+  /** Zones of a PowerDNS on 127.0.0.3, which BIND forwards to. */
+  readonly pdnsZones?: readonly string[];
+  /** Each zone of BIND can be changed with a key of its own only. */
+  readonly ownKeys?: boolean;
   /** Of the TSIG key. */
   readonly algorithm?: string;
 }
@@ -121,13 +133,18 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
 
   try {
     const [dnsPort, acmePort, managementPort] = await Promise.all([freePort(), freePort(), freePort()]);
-    const tsig = {
-      name: 'lab-key',
+    const newKey = (name: string): Tsig => ({
+      name,
       secret: randomBytes(32).toString('base64'),
       algorithm: options.algorithm ?? 'hmac-sha256',
-    };
-    const pdnsEnv = options.pdns ? await startPowerDns(folder, dnsPort, zones, start) : {};
-    const named = options.pdns ? undefined : startNamed(folder, dnsPort, tsig, zones, records, start);
+    });
+    const tsig = newKey('lab-key');
+    const keys = Object.fromEntries(zones.map((zone) => [zone, options.ownKeys ? newKey(`${zone}-key`) : tsig]));
+    const { pdnsZones = options.pdns ? zones : [] } = options;
+    const beside = options.pdns ? '127.0.0.1' : '127.0.0.3';
+    const pdnsEnv = pdnsZones.length > 0 ? await startPowerDns(folder, beside, dnsPort, pdnsZones, start) : {};
+    const forwards = pdnsZones.map((zone) => ({ zone, to: `${beside} port ${dnsPort}` }));
+    const named = options.pdns ? undefined : startNamed(folder, dnsPort, keys, records, forwards, start);
     await until('the DNS server', () => dig(dnsPort, 'SOA', zones[0] ?? '') !== '');
     if (options.secondary) {
       startKnot(folder, dnsPort, zones[0] ?? '', start);
@@ -170,6 +187,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       caFile: join(folder, 'ca.pem'),
       dnsPort,
       tsig,
+      keys,
       pdnsEnv,
       txt: (name, server) =>
         dig(dnsPort, 'TXT', name, server)
@@ -190,9 +208,9 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
 function startNamed(
   folder: string,
   port: number,
-  tsig: Lab['tsig'],
-  zones: readonly string[],
+  keys: Lab['keys'],
   records: string,
+  forwards: readonly { readonly zone: string; readonly to: string }[],
   start: Start,
 ): ChildProcess {
   const home = join(folder, 'named');
@@ -201,12 +219,15 @@ function startNamed(
     `options { directory "${home}"; listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; }; recursion yes; allow-recursion { any; }; forward only; forwarders { 127.0.0.1 port 1; };`,
     `  pid-file "${home}/pid"; session-keyfile "${home}/session"; dnssec-validation no; querylog yes; };`,
     'controls { };',
-    `key "${tsig.name}" { algorithm ${tsig.algorithm}; secret "${tsig.secret}"; };`,
-    ...zones.map(
-      (zone) => `zone "${zone}" { type primary; file "${zone}.db"; allow-update { key "${tsig.name}"; }; };`,
+    ...[...new Set(Object.values(keys))].map(
+      ({ name, algorithm, secret }) => `key "${name}" { algorithm ${algorithm}; secret "${secret}"; };`,
     ),
+    ...Object.entries(keys).map(
+      ([zone, { name }]) => `zone "${zone}" { type primary; file "${zone}.db"; allow-update { key "${name}"; }; };`,
+    ),
+    ...forwards.map(({ zone, to }) => `zone "${zone}" { type forward; forward only; forwarders { ${to}; }; };`),
   ];
-  zones.forEach((zone, index) => {
+  Object.keys(keys).forEach((zone, index) => {
     const lines = [
       '$TTL 60',
       '@ SOA ns1 host 1 5 5 600 1',
@@ -238,7 +259,7 @@ function startKnot(folder: string, port: number, zone: string, start: Start): Ch
   return start('/usr/sbin/knotd', ['-c', join(home, 'knot.conf')]);
 }
 
-async function startPowerDns(folder: string, port: number, zones: readonly string[], start: Start) {
+async function startPowerDns(folder: string, address: string, port: number, zones: readonly string[], start: Start) {
   const apiPort = await freePort();
   const database = join(folder, 'pdns.sqlite3');
   const key = randomBytes(12).toString('hex');
@@ -250,7 +271,7 @@ async function startPowerDns(folder: string, port: number, zones: readonly strin
     'socket-dir': folder,
     launch: 'gsqlite3',
     'gsqlite3-database': database,
-    'local-address': '127.0.0.1',
+    'local-address': address,
     'local-port': port,
     webserver: 'yes',
     'webserver-address': '127.0.0.1',
@@ -282,7 +303,7 @@ async function startPowerDns(folder: string, port: number, zones: readonly strin
       ttl: 60,
       records: [{ content, disabled: false }],
     });
-    const rrsets = [set(`ns1.${zone}.`, 'A', '127.0.0.1'), set(`_acme-challenge.${zone}.`, 'TXT', '"someone-else"')];
+    const rrsets = [set(`ns1.${zone}.`, 'A', address), set(`_acme-challenge.${zone}.`, 'TXT', '"someone-else"')];
     const body = { name: `${zone}.`, kind: 'Native', nameservers: [`ns1.${zone}.`], rrsets };
     await until('PowerDNS', () =>
       post(body).then(

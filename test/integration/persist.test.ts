@@ -10,6 +10,7 @@ import { openStore } from '../../src/acme/storage.ts';
 import { createTransport } from '../../src/http.ts';
 import { silentLog } from '../../src/log.ts';
 import { newFolder } from '../helpers/child.ts';
+import { ownPlaces, startSandboxProcess } from '../helpers/sandbox.ts';
 import { describeWith, type Lab, quoin, startLab } from '../helpers/servers.ts';
 
 /** Pebble before 2.10 does not know the challenge; tools/install-lab.sh gets one that does, where it can. */
@@ -18,6 +19,39 @@ const programs = ['named', 'knotd', 'nsupdate', 'dig', 'pebble', 'openssl'];
 const describeWithPebble = isThere
   ? describeWith
   : (_: unknown, title: string, body: () => void) => describe.skip(title, body);
+
+const id = 'lab@example.test';
+
+/** An account in a store, as `quoin run` makes it. */
+async function register(directoryUrl: string, rootFile: string, store: string): Promise<AcmeConnection> {
+  const transport = createTransport({ log: silentLog, env: {}, caCertificates: [readFileSync(rootFile, 'utf8')] });
+  const options: AcmeOptions = { transport, log: silentLog, signal: new AbortController().signal, maxWaitMs: 10_000 };
+  const directory = await fetchDirectory(directoryUrl, options);
+  return ensureAccount({ directory, id, email: id, keyType: 'ec256', acceptTos: true }, openStore(store), options);
+}
+
+it('works with a quoin sandbox that is named so', async () => {
+  const places = ownPlaces();
+  const { directory, root, environment } = await startSandboxProcess(['--zone', 'example.test'], places);
+  const store = join(newFolder(), 'store');
+  const { accountUrl } = await register(directory, root, store);
+  const persist = async (action: string) => {
+    const args = ['persist', action, '--experimental', '--json', '--server', 'sandbox', '--path', store];
+    const ended = await quoin([...args, '-d', '*.example.test'], places).finished;
+    return { ...ended, document: JSON.parse(ended.stdout) };
+  };
+  const [{ name, value }] = (await persist('print')).document.records;
+  expect([name, value]).toEqual([
+    '_validation-persist.example.test',
+    `sandbox.test; accounturi=${accountUrl}; policy=wildcard`,
+  ]);
+  expect((await persist('check')).code).toBe(5);
+  const { RFC2136_NAMESERVER: server = '', RFC2136_TSIG_KEY, RFC2136_TSIG_SECRET } = environment;
+  execFileSync('nsupdate', ['-y', `hmac-sha256:${RFC2136_TSIG_KEY}:${RFC2136_TSIG_SECRET}`], {
+    input: `server ${server.replace(':', ' ')}\nupdate add ${name}. 60 TXT "${value}"\nsend\n`,
+  });
+  expect(await persist('check')).toMatchObject({ code: 0, document: { ok: true, names: [{ covered: true }] } });
+});
 
 describeWithPebble(programs, 'quoin persist with Pebble, which validates by the record, and BIND', () => {
   let lab: Lab;
@@ -30,20 +64,12 @@ describeWithPebble(programs, 'quoin persist with Pebble, which validates by the 
       records: '_validation-persist.www CNAME www.other.test.',
     });
     store = join(newFolder(), 'store');
-    const transport = createTransport({ log: silentLog, env: {}, caCertificates: [readFileSync(lab.caFile, 'utf8')] });
-    const options: AcmeOptions = { transport, log: silentLog, signal: new AbortController().signal, maxWaitMs: 10_000 };
-    const directory = await fetchDirectory(lab.directoryUrl, options);
-    const id = 'lab@example.test';
-    acme = await ensureAccount(
-      { directory, id, email: id, keyType: 'ec256', acceptTos: true },
-      openStore(store),
-      options,
-    );
+    acme = await register(lab.directoryUrl, lab.caFile, store);
   });
   afterAll(() => lab.stop());
 
   const persist = async (action: string, names: readonly string[], ...more: string[]) => {
-    const args = ['persist', action, '--experimental', '--json', '--path', store, '--email', 'lab@example.test'];
+    const args = ['persist', action, '--experimental', '--json', '--path', store, '--email', id];
     const ca = ['--server', lab.directoryUrl, '--ca-certificates', lab.caFile];
     const env = {
       QUOIN_DNS_AUTHORITATIVE_PORT: String(lab.dnsPort),

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import acmeDnsFixture, { type Account, acmeDns, api } from '../../fixtures/dns/acme-dns.ts';
 import { silentLog } from '../../src/log.ts';
 import { type Ca, startCa } from '../../src/sandbox/ca/index.ts';
 import { type Row, startDns, type TestDns } from '../helpers/dns-server.ts';
@@ -74,32 +75,39 @@ describeWith(['openssl'], 'quoin run through the API of a vendor, with the CA an
   });
   afterAll(() => vendorCa.remove());
 
-  it.each(kinds)('%s: %s %s', async (_kind, id, variant) => {
-    const fixtures = await import(`../../fixtures/dns/${id}.ts`);
-    const fixture: Fixture = variant === 'default' ? fixtures.default() : fixtures.variants[variant]();
-    vendor = await serve(fixture, fake);
-    const proxy = await startVendorProxy(vendorCa, vendor.gateway);
+  /** The environment in which quoin finds the fake of the vendor, the CA and the DNS. */
+  async function worldOf(fixture: Fixture) {
+    const serving = await serve(fixture, fake);
+    vendor = serving;
+    const proxy = await startVendorProxy(vendorCa, serving.gateway);
     const [root, vendorRoot] = [join(folder, 'root.pem'), join(folder, 'vendor.pem')];
     writeFileSync(root, ca.rootPem);
     writeFileSync(vendorRoot, vendorCa.cert);
+    const env = {
+      ...fixture.env,
+      ...serving.env,
+      QUOIN_SERVER: ca.directoryUrl,
+      QUOIN_CA_CERTIFICATES: root,
+      QUOIN_DNS_RESOLVERS: dns.resolverAddress,
+      QUOIN_DNS_AUTHORITATIVE_PORT: String(dns.port),
+      NODE_EXTRA_CA_CERTS: vendorRoot,
+      HTTPS_PROXY: proxy.url,
+      NO_PROXY: '127.0.0.1',
+    };
+    return { proxy, vendor: serving, env };
+  }
+
+  it.each(kinds)('%s: %s %s', async (_kind, id, variant) => {
+    const fixtures = await import(`../../fixtures/dns/${id}.ts`);
+    const fixture: Fixture = variant === 'default' ? fixtures.default() : fixtures.variants[variant]();
+    const { proxy, vendor, env } = await worldOf(fixture);
     if (fixture.cannot?.['adds a value next to values of others'] !== undefined)
       fake.drop(zone, ({ value }) => value === 'someone-else');
     const before = fake.snapshot();
     try {
       const { code, stderr, stdout } = await quoin(
         ['run', '--dns', id, '-d', zone, '-d', `*.${zone}`, '--accept-tos', '--path', folder, '--json', '--debug'],
-        {
-          ...fixture.env,
-          ...vendor.env,
-          DODE_SEQUENCE_INTERVAL: '0',
-          QUOIN_SERVER: ca.directoryUrl,
-          QUOIN_CA_CERTIFICATES: root,
-          QUOIN_DNS_RESOLVERS: dns.resolverAddress,
-          QUOIN_DNS_AUTHORITATIVE_PORT: String(dns.port),
-          NODE_EXTRA_CA_CERTS: vendorRoot,
-          HTTPS_PROXY: proxy.url,
-          NO_PROXY: '127.0.0.1',
-        },
+        { ...env, DODE_SEQUENCE_INTERVAL: '0' },
       ).finished;
       expect([code, stderr.match(/error: .*/u)?.[0]]).toEqual([0, undefined]);
       expect(JSON.parse(stdout)).toMatchObject({ action: 'issued', certificate: { names: [zone, `*.${zone}`] } });
@@ -113,5 +121,69 @@ describeWith(['openssl'], 'quoin run through the API of a vendor, with the CA an
     } finally {
       await proxy.stop();
     }
+  });
+
+  describe('two values of a name at a time: acme-dns', () => {
+    const names = ['a.example.com', 'b.example.com', '*.b.example.com', 'c.example.com', 'd.example.com'];
+    const hosts = [...new Set(names.map((name) => name.replace('*.', '')))];
+    const target = '8e5700ea-1.auth.example.net';
+    let accounts: string;
+    beforeEach(() => {
+      accounts = join(folder, 'acme-dns.json');
+      for (const apex of ['auth.example.net', 'storage.example.net']) {
+        fake.zones.set(apex, []);
+        fake.add(apex, 'NS', apex, `ns1.${apex}`, 3600);
+        fake.add(apex, 'A', `ns1.${apex}`, server, 3600);
+      }
+    });
+    const acme = (known = new Map<string, Account>()): Fixture => ({
+      ...acmeDnsFixture(),
+      env: { ACME_DNS_API_BASE: api, ACME_DNS_STORAGE_PATH: accounts },
+      routes: (zones) => acmeDns(zones, known),
+    });
+    const run = (env: Record<string, string>, ...more: string[]) =>
+      quoin(
+        [
+          'run',
+          '--dns',
+          'acme-dns',
+          ...names.flatMap((name) => ['-d', name]),
+          '--accept-tos',
+          '--path',
+          folder,
+          ...more,
+        ],
+        env,
+      ).finished;
+
+    it('names whose CNAMEs lead to one account are validated in turns of two', async () => {
+      const { proxy, vendor, env } = await worldOf(acme());
+      try {
+        // The first run registers accounts and tells which CNAMEs to make. All of them may lead to one of the accounts.
+        const first = await run(env);
+        expect([first.code, first.stderr.match(/[a-d]\.example\.com CNAME/gu)]).toEqual([
+          4,
+          hosts.map((host) => `${host} CNAME`),
+        ]);
+        for (const host of hosts) fake.add(zone, 'CNAME', `_acme-challenge.${host}`, target, 60);
+        const saved = JSON.parse(readFileSync(accounts, 'utf8'));
+        writeFileSync(accounts, JSON.stringify({ 'a.example.com': saved['a.example.com'] }), { mode: 0o600 });
+
+        const { code, stdout, stderr } = await run(env, '--renew-force', '--json', '--debug');
+        expect([code, stderr.match(/error: .*/u)?.[0]]).toEqual([0, undefined]);
+        expect(JSON.parse(stdout)).toMatchObject({ action: 'issued', certificate: { names } });
+        expect(stderr.match(/published \d TXT records? with acme-dns/gu)).toEqual([
+          'published 2 TXT records with acme-dns',
+          'published 2 TXT records with acme-dns',
+          'published 1 TXT record with acme-dns',
+        ]);
+        expect(pairMatches(folder, 'a.example.com')).toBe(true);
+        // Nothing can be removed there: the last two values stay.
+        expect(fake.txt(target)).toHaveLength(2);
+        expect(vendor.violations).toEqual([]);
+      } finally {
+        await proxy.stop();
+      }
+    });
   });
 });

@@ -1,5 +1,6 @@
 import { describeCertificate } from '../../acme/certificate.ts';
 import { isAppError } from '../../errors.ts';
+import { renewalLines, renewalOf } from '../certificates/renewal.ts';
 import { storeOf } from '../compose.ts';
 import type { CommandContext, Outcome } from '../main.ts';
 
@@ -13,7 +14,9 @@ export async function list(context: CommandContext): Promise<Outcome> {
     try {
       const stored = await store.readCertificate(name);
       if (!stored) continue;
-      const { names, notBefore, notAfter, issuer, serial } = describeCertificate(stored.certificatePem);
+      const info = describeCertificate(stored.certificatePem);
+      const { names, notBefore, notAfter, issuer, serial } = info;
+      const renewal = await renewalOf(stored, info, store);
       const paths = store.paths(name);
       certificates.push({
         name: stored.name,
@@ -23,12 +26,14 @@ export async function list(context: CommandContext): Promise<Outcome> {
         issuer,
         serial,
         dns: stored.settings?.dns,
+        renewal,
         paths,
       });
       lines.push(
         stored.name,
         `  names        ${names.join(', ')}`,
         `  valid until  ${notAfter.toISOString().slice(0, 10)}, from ${issuer}`,
+        ...renewalLines(renewal).map(([label, text]) => `  ${label.padEnd(11)}  ${text}`),
         `  certificate  ${paths.certificate}`,
       );
     } catch (error) {

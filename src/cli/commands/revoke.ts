@@ -80,7 +80,9 @@ async function revokeOne(given: string, job: Job): Promise<Result> {
       log.info(action === 'revoked' ? `the CA has revoked ${name}` : `the CA had revoked ${name} before`);
       if (flags.keep) return { name, action };
       try {
-        return { name, action, archived: await archiveCertificate(store.root, file, new Date()) };
+        const archived = await archiveCertificate(store.root, file, new Date());
+        await store.removeRenewal(file);
+        return { name, action, archived };
       } catch (error) {
         return { name, action, error };
       }

@@ -1,5 +1,6 @@
 import { describeCertificate } from '../../acme/certificate.ts';
 import { legoKeyType } from '../../acme/stored-keys.ts';
+import { renewalLines, renewalOf } from '../certificates/renewal.ts';
 import { storeOf } from '../compose.ts';
 import type { CommandContext, Outcome } from '../main.ts';
 import { chainOf, type Found, findName, readFound } from '../stored-certificate.ts';
@@ -15,7 +16,9 @@ export async function show(context: CommandContext): Promise<Outcome> {
   const found = await readFound(store, await findName(store, name));
   const { file, stored, keyProblem } = found;
   const [leaf] = chainOf(stored);
-  const { names, notBefore, notAfter, issuer, serial } = describeCertificate(stored.certificatePem);
+  const info = describeCertificate(stored.certificatePem);
+  const { names, notBefore, notAfter, issuer, serial } = info;
+  const renewal = await renewalOf(stored, info, store);
   const { directoryUrl, accountId, dns, profile, preferredChain } = stored.settings ?? {};
   const paths = store.paths(file);
   const keyType = legoKeyType(leaf.publicKey).toLowerCase();
@@ -40,6 +43,7 @@ export async function show(context: CommandContext): Promise<Outcome> {
         preferredChain,
         url: stored.url || undefined,
         key: keyState(found),
+        renewal,
         paths,
       },
     },
@@ -58,6 +62,7 @@ export async function show(context: CommandContext): Promise<Outcome> {
       ...optional('account', accountId),
       ...optional('profile', profile),
       ...optional('chain', preferredChain),
+      ...renewalLines(renewal).map(([label, text]) => line(label, text)),
       line('certificate', paths.certificate),
       line('issuers', paths.issuer),
       line('key', `${paths.key} (${keyWords[keyState(found)]})`),

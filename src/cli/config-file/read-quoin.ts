@@ -21,13 +21,16 @@ export async function readQuoinFile(document: ConfigDocument, judging: Judging):
   const defaults = find(tree, 'defaults')?.value;
   // By themselves too: those that every certificate replaces would not be looked at otherwise.
   if (defaults && !isNull(defaults)) defaultsShape.read(defaults, document);
-  const found: { at: number; certificate: CertificateConfig }[] = [];
-  for (const { name, at, own } of entriesOf(read?.certificates)) {
+  // All are read before the first is judged, which takes longer: aliases that unfold to too much show at once.
+  const entries = entriesOf(read?.certificates).map(({ name, at, own }) => {
     const merged = mergeTrees(defaults, own);
-    const listed = name === undefined ? listedShape.read(merged, document) : undefined;
-    const entry = listed ?? (name === undefined ? undefined : certificateShape.read(merged, document));
-    const certificate =
-      entry && (await judgeCertificate(entry, { name: name ?? listed?.name, at }, surroundings, judging));
+    if (name !== undefined) return { name, at, entry: certificateShape.read(merged, document) };
+    const entry = listedShape.read(merged, document);
+    return { name: entry?.name, at, entry };
+  });
+  const found: { at: number; certificate: CertificateConfig }[] = [];
+  for (const { name, at, entry } of entries) {
+    const certificate = entry && (await judgeCertificate(entry, { name, at }, surroundings, judging));
     if (certificate) found.push({ at, certificate });
   }
   refuseSharedFiles(found, judging);

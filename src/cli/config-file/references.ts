@@ -29,6 +29,8 @@ const MOST_BYTES = 64 * 1024;
 const EXEC_TIMEOUT_MS = 30_000;
 /** Between the request to end and the end by force. */
 const GRACE_MS = 2_000;
+/** How long the output may stay open when the command itself has ended. */
+const LINGER_MS = 500;
 /** The permission bits of everybody but owner and group. */
 const OTHERS = 0o007;
 
@@ -63,6 +65,8 @@ export interface FetchOptions {
   readonly redactor: Redactor;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** For a command; 30 seconds unless given. */
+  readonly timeoutMs?: number;
 }
 
 /** Fetches what references lead to, each once; a command runs once, however often it stands in the file. */
@@ -114,21 +118,28 @@ async function readValue(path: string, place: string, { log }: FetchOptions): Pr
 async function runCommand(
   [program = '', ...args]: readonly string[],
   place: string,
-  { env, folder, signal, log }: FetchOptions,
+  { env, folder, signal, log, timeoutMs = EXEC_TIMEOUT_MS }: FetchOptions,
 ): Promise<string> {
   const { execa } = await import('execa');
   log.waiting(`${program} is fetching a secret`);
-  const ended = await execa(program, args, {
+  const child = execa(program, args, {
     cwd: folder,
     env: env as Record<string, string>,
     extendEnv: false,
     stdin: 'ignore',
-    timeout: EXEC_TIMEOUT_MS,
+    timeout: timeoutMs,
     forceKillAfterDelay: GRACE_MS,
     maxBuffer: MOST_BYTES,
     cancelSignal: signal,
     reject: false,
   });
+  // What it leaves behind (an agent that keeps passwords) may hold its output for ever.
+  let lingering: NodeJS.Timeout | undefined;
+  child.once('exit', () => {
+    lingering = setTimeout(() => [child.stdout, child.stderr].map((stream) => stream.destroy()), LINGER_MS);
+  });
+  const ended = await child;
+  clearTimeout(lingering);
   signal.throwIfAborted();
   const refuse = (why: string) => {
     const said = plainText(ended.stderr, 200);
@@ -136,7 +147,7 @@ async function runCommand(
       hint: 'run the command by hand to see what is the matter',
     });
   };
-  if (ended.timedOut) refuse(`did not end within ${EXEC_TIMEOUT_MS / 1000} s`);
+  if (ended.timedOut) refuse(`did not end within ${timeoutMs / 1000} s`);
   if (ended.isMaxBuffer) refuse(`wrote more than ${MOST_BYTES / 1024} KiB`);
   if (ended.exitCode === undefined) refuse(`cannot be run (${ended.signal ?? ended.code})`);
   if (ended.exitCode !== 0) refuse(`ended with exit code ${ended.exitCode}`);

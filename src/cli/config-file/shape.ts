@@ -271,8 +271,9 @@ export function object<F extends Fields>(fields: F): Shape<ValuesOf<F>> {
   };
 }
 
+/** What in Go is the value of something not given, durations included. */
 const saysNothing = (tree: Tree): boolean =>
-  tree.kind === 'scalar' && [null, false, 0, ''].includes(tree.value as null | false | 0 | '');
+  tree.kind === 'scalar' && [null, false, 0, '', '0s'].includes(tree.value as null | false | 0 | '' | '0s');
 
 /** A part that stands in several places, and once in the JSON schema. */
 export const named = <T>(name: string, shape: Shape<T>): Shape<T> => ({

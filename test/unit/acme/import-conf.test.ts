@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseShellConf } from '../../../src/acme/import/acme-sh-conf.ts';
 import { acmeShHooks } from '../../../src/acme/import/acme-sh-providers.ts';
 import { daysOf, parseRenewalConf } from '../../../src/acme/import/certbot-conf.ts';
@@ -5,6 +6,8 @@ import { certbotPlugins } from '../../../src/acme/import/certbot-providers.ts';
 import type { Counterpart } from '../../../src/acme/import/found.ts';
 import { catalog } from '../../../src/dns/catalog.generated.ts';
 import { describeProvider } from '../../../src/dns/describe.ts';
+
+const guide = readFileSync(new URL('../../../docs/guides/import.md', import.meta.url), 'utf8');
 
 describe("a file of certbot's renewal/", () => {
   it('is read by section, with quotes, comments and values that mean nothing', () => {
@@ -91,4 +94,10 @@ describe.each<[string, Readonly<Record<string, Counterpart>>]>([
       for (const name of Object.keys(set)) expect(read).toContain(name);
     },
   );
+
+  it.each(Object.entries(table))('%s is in the guide', (hook, { code, set, note }) => {
+    const sets = Object.entries(set).map(([name, from]) => `\`${name}\`${name === from ? '' : ` = \`${from}\``}`);
+    const means = [sets.join(', '), note].filter(Boolean).join('; ');
+    expect(guide).toContain(`| \`${hook}\` | \`${code}\` | ${means} |\n`);
+  });
 });

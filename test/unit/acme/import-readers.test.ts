@@ -94,10 +94,16 @@ describe("certbot's folder", () => {
   });
 
   it('keeps several accounts of one CA apart, and gives the address to the one in use', async () => {
-    const [unused, used] = [newKey(), newKey()];
     const path = 'acme-v02.api.letsencrypt.org/directory';
-    const other = certbotAccount(root, path, unused, `${ACCOUNT}1`);
-    const account = certbotAccount(root, path, used, `${ACCOUNT}2`);
+    const keys = [newKey(), newKey()].map((key, index) => ({
+      key,
+      id: certbotAccount(root, path, key, `${ACCOUNT}${index}`),
+    }));
+    // The one in use would come last by its name.
+    const [{ id: other }, { id: account, key: used }] = keys.sort((a, b) => (a.id < b.id ? -1 : 1)) as [
+      (typeof keys)[0],
+      (typeof keys)[0],
+    ];
     certbotLineage(root, 'site', pair, conf({ account }));
     const { accounts, certificates } = await read({ email: 'ops@example.test' });
     expect(accounts.map(({ account: { id } }) => id)).toEqual(['ops@example.test', other]);
@@ -350,6 +356,20 @@ describe("lego's store", () => {
     });
   });
 
+  it('takes no account for one of the same address at another CA', async () => {
+    for (const host of ['ca.example', 'other.example'])
+      plant(root, {
+        [`accounts/${host}/ci@example.test/account.json`]: JSON.stringify({
+          email: 'ci@example.test',
+          registration: { body: {}, uri: `https://${host}/acct/1` },
+        }),
+        [`accounts/${host}/ci@example.test/keys/ci@example.test.key`]: pem(newKey()),
+      });
+    const { accounts, problems } = await read({ servers: ['https://other.example/directory'] });
+    expect(only(accounts).account.url).toBe('https://other.example/acct/1');
+    expect(only(problems).from).toContain('accounts/ca.example/ci@example.test');
+  });
+
   it('gives what lego 5 wrote, and which of several accounts is recorded', async () => {
     const registration = { status: 'valid', accountURL: ACCOUNT };
     const server = CA;
@@ -444,6 +464,14 @@ describe('keys and certificates', () => {
     const { certificates } = await read();
     expect(certificates.map(({ stored: { settings } }) => settings?.keyType)).toEqual(['ec384', 'rsa3072']);
     expect(certificates[0]?.notes.join('\n')).toContain('the next one will be ec384');
+  });
+
+  it('with must-staple are followed by such', async () => {
+    const curve = ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+    plain('example.test', newPair('example.test', [...curve, '-addext', 'tlsfeature=status_request']));
+    plain('b.example.test', newPair('b.example.test'));
+    const settings = (await read()).certificates.map(({ stored: one }) => one.settings?.mustStaple);
+    expect(settings).toEqual([false, true]);
   });
 
   it('for names that DNS-01 cannot prove are taken over without a record', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Found } from '../../../src/acme/import/found.ts';
 import { type TakeOverOptions, takeOver } from '../../../src/acme/import/take-over.ts';
 import { openStore, type Store, type StoredAccount, type StoredCertificate } from '../../../src/acme/storage.ts';
+import { Interrupted } from '../../../src/errors.ts';
 import { silentLog } from '../../../src/log.ts';
 import { newFolder } from '../../helpers/child.ts';
 import { treeHash } from '../../helpers/import-trees.ts';
@@ -117,7 +118,18 @@ it('goes on after what cannot be written, and replaces what is damaged only when
   expect(await keyOf('a.example.com')).toBe(first.keyPem);
 });
 
-it('ends when it is interrupted', async () => {
-  const signal = AbortSignal.abort(new Error('enough'));
-  await expect(take(found([account()], []), { signal })).rejects.toThrow('enough');
+it('ends when it is interrupted, also while the last one is written', async () => {
+  const already = AbortSignal.abort(new Error('enough'));
+  await expect(take(found([account()], []), { signal: already })).rejects.toThrow('enough');
+  const controller = new AbortController();
+  const { lockAccount } = store;
+  store = {
+    ...store,
+    lockAccount(...args) {
+      controller.abort(new Interrupted('SIGINT'));
+      return lockAccount(...args);
+    },
+    saveAccount: () => Promise.reject(controller.signal.reason),
+  };
+  await expect(take(found([account()], []), { signal: controller.signal })).rejects.toThrow('interrupted by SIGINT');
 });
