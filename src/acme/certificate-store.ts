@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, isAppError, StorageError } from '../errors.ts';
@@ -25,18 +26,13 @@ interface Metadata {
 /** Without keys: reading a thousand of them takes seconds. */
 export type ListedCertificate = Omit<StoredCertificate, 'keyPem'>;
 
-export interface CertificateList {
-  readonly certificates: readonly ListedCertificate[];
-  /** Certificates that cannot be read do not hide the others. */
-  readonly problems: readonly StorageError[];
-}
-
 export interface CertificateStore {
   paths(name: string): CertificatePaths;
   read(name: string): Promise<StoredCertificate | undefined>;
   write(certificate: StoredCertificate, files?: CertificateFiles): Promise<CertificatePaths>;
   list(): Promise<readonly string[]>;
-  readAll(options?: { readonly trusting?: boolean }): Promise<CertificateList>;
+  readListed(name: string): Promise<ListedCertificate | undefined>;
+  stamp(name: string): string;
 }
 
 export function openCertificates(root: string, log: Log): CertificateStore {
@@ -148,23 +144,17 @@ export function openCertificates(root: string, log: Log): CertificateStore {
       }
     },
 
-    async readAll({ trusting = false } = {}) {
-      const certificates: ListedCertificate[] = [];
-      const problems: StorageError[] = [];
-      const begun = await namesIn(intentFolder(root));
-      for (const name of await list()) {
-        try {
-          const files = begun.includes(`${name}.json`) ? await read(name) : await readFiles(name, false);
-          if (!files) continue;
-          if (!trusting) readLeaf(files.certificatePem, paths(name).certificate);
-          const { keyPem: _, ...stored } = 'name' in files ? files : toStored(name, files, paths(name).metadata);
-          certificates.push(stored);
-        } catch (error) {
-          if (!isAppError(error)) throw error;
-          problems.push(error as StorageError);
-        }
-      }
-      return { certificates, problems };
+    async readListed(name) {
+      const begun = (await setOf(name).read()) !== undefined;
+      const files = begun ? await read(name) : await readFiles(name, false);
+      if (!files) return undefined;
+      const { keyPem: _, ...stored } = 'name' in files ? files : toStored(name, files, paths(name).metadata);
+      return stored;
+    },
+
+    stamp(name) {
+      const found = statSync(part(name, '.crt'), { throwIfNoEntry: false });
+      return found ? `${found.mtimeMs} ${found.size} ${found.ino}` : '';
     },
   };
 }

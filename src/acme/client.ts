@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AcmeError } from '../errors.ts';
 import { limiter } from '../limiter.ts';
@@ -52,6 +53,7 @@ const LEAST_ASKED_MS = 250;
 /** What of acme-client is used: its JWS signing and its retry on badNonce, with everything that touches the network replaced. */
 interface ClientInternals {
   readonly http: {
+    accountKey: KeyObject | Buffer;
     directoryCache: unknown;
     directoryTimestamp: number;
     maxBadNonceRetries: number;
@@ -91,6 +93,7 @@ export async function connectAcme(options: ConnectOptions): Promise<AcmeConnecti
   const { http, api } = client;
   const lane = limiter(LANES);
 
+  http.accountKey = createPrivateKey(options.accountKeyPem); // Of a PEM text, every signature would parse the key anew.
   http.directoryCache = directory;
   http.directoryTimestamp = Number.POSITIVE_INFINITY;
   http.maxBadNonceRetries = BAD_NONCE_TRIES;

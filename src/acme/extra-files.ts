@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors.ts';
-import type { PfxFormat, StoredCertificate } from './storage.ts';
+import type { CertificateFiles, PfxFormat, StoredCertificate } from './storage.ts';
 
 export const pfxFormats = ['SHA256', 'DES', 'RC2'] as const satisfies readonly PfxFormat[];
 /** lego's, so that what reads its files reads ours. It protects nothing: everybody knows it. */
@@ -25,6 +25,18 @@ export function refuseFilesWithoutKey({ pem, pfx }: WantedFiles): void {
   });
 }
 
+/**
+ * A renewal that is told no password would lock the new file with `changeit`, and whoever reads it has another one: says so before
+ * anything is ordered. `file` is the .pfx that is in the store.
+ */
+export async function refuseForgottenPassword(file: Buffer, path: string): Promise<void> {
+  const { hasPassword } = await import('./pfx-password.ts');
+  if ((await hasPassword(file, PUBLIC_PFX_PASSWORD)) !== false) return;
+  throw new ConfigError(`${path} has a password, which was not given`, {
+    hint: `set QUOIN_PFX_PASSWORD, or move the file away to have the next one locked with ${PUBLIC_PFX_PASSWORD}`,
+  });
+}
+
 export interface ExtraFiles extends WantedFiles {
   /** Unless given, `changeit`. */
   readonly pfxPassword?: string | undefined;
@@ -40,7 +52,7 @@ export async function extraFiles({
   pfx,
   pfxPassword = PUBLIC_PFX_PASSWORD,
   certificate,
-}: ExtraFiles): Promise<Partial<Record<'.pem' | '.pfx', string | Buffer>>> {
+}: ExtraFiles): Promise<NonNullable<CertificateFiles['extra']>> {
   const { name, certificatePem, issuerPem, keyPem } = certificate;
   if (keyPem === undefined) return {};
   const content = { certificatePem, issuerPem, keyPem, password: pfxPassword, friendlyName: name };

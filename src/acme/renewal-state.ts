@@ -39,6 +39,10 @@ export interface RenewalState {
   readonly notAfter: string;
   readonly ari?: AriState | undefined;
   readonly failure?: FailureState | undefined;
+  /** What else decides about the next run, so that nothing has to be read as long as the certificate's files are as they were. */
+  readonly seen?:
+    | { readonly stamp: string; readonly name: string; readonly renewDays?: number | undefined }
+    | undefined;
   /** Its deploy hook has not run to its end since the certificate was stored. */
   readonly deploy?: 'pending' | undefined;
 }

@@ -4,7 +4,7 @@ import { acquireLock, type Lock } from '../lock.ts';
 import { type Log, silentLog } from '../log.ts';
 import { type AccountList, type AccountStore, openAccounts } from './account-store.ts';
 import { intentFolder } from './certificate-set.ts';
-import { type CertificateList, type ListedCertificate, openCertificates } from './certificate-store.ts';
+import { type ListedCertificate, openCertificates } from './certificate-store.ts';
 import { openOrders } from './order-store.ts';
 import { openRenewals, type RenewalState } from './renewal-state.ts';
 import { hostFolder, lockName, shortHash } from './store-names.ts';
@@ -162,11 +162,10 @@ export interface Store {
   writeCertificate(certificate: StoredCertificate, files?: CertificateFiles): Promise<CertificatePaths>;
   /** The names of all certificates as `readCertificate` takes them, sorted. */
   listCertificates(): Promise<readonly string[]>;
-  /** All certificates, quickly: keys are neither read nor checked. What cannot be read does not hide the others. */
-  readCertificates(options?: {
-    /** Take what stands in the files for a certificate: parsing a thousand of them takes longer than reading them. */
-    readonly trusting?: boolean;
-  }): Promise<CertificateList>;
+  /** Quickly: the key is neither read nor checked, and what stands in the file is taken for a certificate. */
+  readListed(name: string): Promise<ListedCertificate | undefined>;
+  /** Changes whenever the certificate's file does. */
+  stamp(name: string): string;
   /** A damaged file is set aside, with a warning. */
   readPending(name: string): Promise<PendingOrder | undefined>;
   writePending(name: string, order: PendingOrder): Promise<void>;
@@ -214,7 +213,8 @@ export function openStore(path: string, { log = silentLog }: { readonly log?: Lo
     readCertificate: certificates.read,
     writeCertificate: certificates.write,
     listCertificates: certificates.list,
-    readCertificates: certificates.readAll,
+    readListed: certificates.readListed,
+    stamp: certificates.stamp,
 
     readPending: orders.read,
     writePending: orders.write,

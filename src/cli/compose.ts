@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { openStore, type Store, storeRoot } from '../acme/storage.ts';
 import type { EnvSource } from '../dns/kit/read-env.ts';
 import { createLookup, type Lookup } from '../dns/lookup.ts';
 import { ConfigError } from '../errors.ts';
@@ -9,8 +8,7 @@ import type { CommandContext } from './main.ts';
 
 /** The parts that several commands put together from flags and environment. */
 
-export const storeOf = ({ options, io }: CommandContext): Store =>
-  openStore(storeRoot(io.cwd, options.path, existsSync(resolve(io.cwd, '.lego'))));
+export { storeOf } from './open-store.ts';
 
 export function lookupOf(
   { options, io, log }: CommandContext,

@@ -169,7 +169,7 @@ export const declarations = {
     env: 'PEM',
     parse: boolean,
     fallback: false,
-    help: 'store a .pem file too: key, certificate and issuers',
+    help: 'store a .pem file too: certificate, issuers and key',
   }),
   pfx: flag({
     flags: '--pfx',

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 import { parseChain } from '../acme/certificate.ts';
-import { fileNameOf, type Store, type StoredCertificate } from '../acme/storage.ts';
+import type { Store, StoredCertificate } from '../acme/storage.ts';
 import { ConfigError, isAppError, StorageError } from '../errors.ts';
 
 /** Enough to find a mistyped name; a store may hold thousands. */
@@ -46,12 +46,19 @@ export async function readFound(store: Store, file: string): Promise<Found> {
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     // Perhaps only the key is damaged or of another certificate: of a certificate alone much can be told and done.
-    const { certificates } = await store.readCertificates();
-    const stored = certificates.find(({ name }) => fileNameOf(name) === file);
-    if (!stored) throw error;
+    const stored = await store.readListed(file);
+    if (!stored || !isCertificate(stored.certificatePem)) throw error;
     return { file, stored, keyProblem: error };
   }
   throw new ConfigError(`there is no certificate ${file} in ${store.root} any more`);
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return parseChain(pem).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** The leaf first. Throws `StorageError` where the file is damaged. */

@@ -6,6 +6,8 @@ export interface AttemptOptions {
   /** Who is named in messages: the provider's id. */
   readonly who: string;
   readonly log: Log;
+  /** Puts what the provider says of itself and its variables into the words of this account. */
+  rename(text: string): string;
   /** The first wait in milliseconds; it doubles, give or take a fifth so that parallel runs spread out. */
   readonly retryDelayMs: number;
   /** All waits of one task together, in seconds; a provider that asks for more ends it at once. */
@@ -17,7 +19,7 @@ export type Attempt = <T>(doing: string, signal: AbortSignal, run: () => Promise
 const ATTEMPTS = 4;
 
 /** The only retry loop of the provider half. What it runs must be idempotent; only passing faults are tried again. */
-export function createAttempt({ who, log, retryDelayMs, maxWaitSeconds }: AttemptOptions): Attempt {
+export function createAttempt({ who, log, rename, retryDelayMs, maxWaitSeconds }: AttemptOptions): Attempt {
   return async (doing, signal, run) => {
     let waited = 0;
     for (let round = 1; ; round += 1) {
@@ -29,6 +31,8 @@ export function createAttempt({ who, log, retryDelayMs, maxWaitSeconds }: Attemp
         if (!isAppError(error)) {
           throw new ProviderError('api', `${who}: could not ${doing}: ${(error as Error).message}`, { cause: error });
         }
+        const { message, hint } = error;
+        Object.assign(error, { message: rename(message), ...(hint === undefined ? {} : { hint: rename(hint) }) });
         if (round === ATTEMPTS || !(isProviderError(error) && error.passing)) throw error;
         const growing = (retryDelayMs * 2 ** (round - 1) * (0.8 + Math.random() * 0.4)) / 1000;
         const wait = error.retryAfter ?? growing;

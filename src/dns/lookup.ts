@@ -1,5 +1,6 @@
 import { PropagationError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { remember } from '../remember.ts';
 import { createNameServers, isWithin, type NameServer, type NameServersOptions } from './name-servers.ts';
 import { createResolvers, type ResolverOptions, type Resolvers, recordsOf } from './resolvers.ts';
 import { type Message, nameOf } from './wire/index.ts';
@@ -50,7 +51,7 @@ export function createLookup(options: LookupOptions): Lookup {
     const known = cuts.get(name);
     if (known) return known;
     const found = searchCut(name, signal);
-    cuts.set(name, found);
+    remember(cuts, name, found);
     found.catch(() => cuts.delete(name)); // A failure is not an answer.
     return found;
   }

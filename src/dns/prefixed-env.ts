@@ -8,6 +8,8 @@ export interface AccountEnv {
   readonly env: EnvSource;
   /** What a variable is called that holds the value, or that should hold it: `ORG_CF_DNS_API_TOKEN`. */
   nameOf(name: string): string;
+  /** The names of the provider's variables in a text, as they are called for this account. */
+  rename(text: string): string;
   /** Whether any variable has the prefix; true without one. */
   readonly isOwn: boolean;
 }
@@ -28,7 +30,7 @@ export function envWithPrefix(
   prefix: string | undefined,
   { env: schema }: Pick<Provider, 'env'>,
 ): AccountEnv {
-  if (prefix === undefined) return { env, nameOf: (name) => name, isOwn: true };
+  if (prefix === undefined) return { env, nameOf: same, rename: same, isOwn: true };
   const start = `${prefix}_`;
   const own = Object.keys(env).filter((name) => name.startsWith(start) && env[name]);
   const result: Record<string, string | undefined> = { ...env };
@@ -51,12 +53,17 @@ export function envWithPrefix(
   for (const variable of variables) if (isOwn(variable) || (variable.secret && isBegun)) forget(variable);
   for (const variable of othersThanBest(schema as EnvSchema, isOwn)) forget(variable);
 
+  const nameOf = (name: string) => moved.get(name) ?? (result[name] ? name : `${start}${name}`);
+  const declared = new Set(variables.flatMap(keysOf));
   return {
     env: result,
-    nameOf: (name) => moved.get(name) ?? (result[name] ? name : `${start}${name}`),
+    nameOf,
+    rename: (text) => text.replace(/\b[A-Z]\w+\b/gu, (word) => (declared.has(word) ? nameOf(word) : word)),
     isOwn: own.length > 0,
   };
 }
+
+const same = (text: string): string => text;
 
 /** The variables of those ways to authenticate that have fewer of them with the prefix than another way has. */
 function othersThanBest(schema: EnvSchema, isOwn: (variable: EnvVar<unknown>) => boolean): EnvVar<unknown>[] {

@@ -97,7 +97,10 @@ export async function openSession(provider: Provider, options: SessionOptions): 
   const signal = () => context.getStore() ?? running;
   const afterwards = () => AbortSignal.timeout(CLEANUP_LIMIT_MS);
 
-  const attempt = createAttempt({ who, log, retryDelayMs, maxWaitSeconds });
+  /** Providers know their id, and variables without a prefix. */
+  const rename = (text: string): string =>
+    account.rename(text.startsWith(`${provider.id}: `) ? `${who}${text.slice(provider.id.length)}` : text);
+  const attempt = createAttempt({ who, log, rename, retryDelayMs, maxWaitSeconds });
   const http = {
     provider: who,
     transport: options.transport,
@@ -110,7 +113,7 @@ export async function openSession(provider: Provider, options: SessionOptions): 
   };
   const handed: Parameters<Provider['connect']>[0] = {
     config,
-    log,
+    log: prefix === undefined ? log : renamed(log, rename),
     timeoutMs,
     signal,
     env,
@@ -174,6 +177,13 @@ export async function openSession(provider: Provider, options: SessionOptions): 
     },
   };
 }
+
+const renamed = (log: Log, rename: (text: string) => string): Log => ({
+  debug: (message) => log.debug(rename(message)),
+  info: (message) => log.info(rename(message)),
+  warn: (message) => log.warn(rename(message)),
+  waiting: (message) => log.waiting(rename(message)),
+});
 
 /** The variables of this environment that hold credentials, for the hint when they are refused. */
 const credentialNames = (provider: Provider, env: EnvSource): string[] => {

@@ -1,4 +1,5 @@
 import { isProviderError, ProviderError } from '../errors.ts';
+import { remember } from '../remember.ts';
 import type { TxtEditor, Zone } from './kit/contract.ts';
 import { asciiName, suffixes } from './kit/names.ts';
 
@@ -62,7 +63,7 @@ function remembered<T>(known: Map<string, Promise<T>>, key: string, ask: () => P
   const found = known.get(key);
   if (found) return found;
   const asked = ask();
-  known.set(key, asked);
+  remember(known, key, asked);
   asked.catch(() => known.delete(key));
   return asked;
 }

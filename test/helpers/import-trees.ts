@@ -115,4 +115,4 @@ export function treeHash(root: string): string {
   return hash.digest('hex');
 }
 
-export const noHints: ImportHints = { servers: [], dns: [], caCertificates: [], hooks: false };
+export const noHints: ImportHints = { servers: [], dns: [], resolvers: [], caCertificates: [], hooks: false };

@@ -41,7 +41,7 @@ describeWith(['dig'], 'quoin renew with the sandbox', () => {
       summary: { unchanged: 1, renewed: 0, failed: 0 },
     });
     const { ari } = stateOf('a.example.test');
-    const [start, end, chosen] = [ari.start, ari.end, ari.chosen].map((time) => Date.parse(time));
+    const [start = 0, end = 0, chosen = 0] = [ari.start, ari.end, ari.chosen].map((time) => Date.parse(time));
     expect(end - start).toBe(30 * 24 * HOUR_MS);
     expect([chosen >= start, chosen <= end]).toEqual([true, true]);
     expect(found.certificates[0].renewAt).toBe(ari.chosen);

@@ -105,19 +105,29 @@ describeWith(
 
     it('V8: removes what one provider has published when another one refuses', async () => {
       const env = { ...world(), TWO_RFC2136_TSIG_SECRET: lab.keys['one.test']!.secret };
-      const { code, stdout } = await start('run', ALL, NAMES, env).finished;
-      expect([code, JSON.parse(stdout).error]).toEqual([
-        4,
-        expect.objectContaining({ code: 'PROVIDER_AUTH', hint: expect.stringContaining('TWO_RFC2136_TSIG_SECRET') }),
+      const { code, stdout, stderr } = await start('run', ALL, NAMES, env).finished;
+      const { error } = JSON.parse(stdout);
+      expect([code, error]).toEqual([4, expect.objectContaining({ code: 'PROVIDER_AUTH' })]);
+      expect([error.message, error.hint]).toEqual([
+        expect.stringMatching(/^rfc2136@TWO: updating two\.test/u),
+        'check TWO_RFC2136_TSIG_SECRET and the algorithm',
       ]);
+      expect(stderr).toContain('published 2 TXT records with rfc2136\n');
+      for (const [name, server] of [
+        ['www.one.test', BIND],
+        ['b.three.test', PDNS],
+      ] as const)
+        expect(lab.txt(`_acme-challenge.${name}`, server)).toEqual([]);
+      // What the refused account may have written is known to whoever comes with the right key.
+      expect(JSON.parse((await start('cleanup', [], []).finished).stdout)).toEqual({ removed: 2, left: 0 });
     });
 
     it('says before anything is asked of the network what is missing, of all accounts at once', async () => {
-      const { PDNS_API_KEY: _, TWO_RFC2136_TSIG_SECRET: __, ...env } = world();
+      const { PDNS_API_KEY: _, RFC2136_NAMESERVER: __, ...env } = world();
       const { code, stdout } = await start('run', ALL, NAMES, { ...env, QUOIN_DNS_RESOLVERS: '127.0.0.1:1' }).finished;
-      const { message } = JSON.parse(stdout).error;
       expect(code).toBe(2);
-      expect(message).toContain('pdns: PDNS_API_KEY is not set');
+      for (const told of ['rfc2136: RFC2136_NAMESERVER', 'rfc2136@TWO: TWO_RFC2136_NAMESERVER', 'pdns: PDNS_API_KEY'])
+        expect(JSON.parse(stdout).error.message).toContain(`${told} is not set`);
     });
 
     it('says which name has no provider, before the CA is asked for anything', async () => {

@@ -165,7 +165,7 @@ it('one bad certificate stops the rest', async () => {
   const exec = await world.run([`poor.${NAME}`], ['--dns', 'exec'], world.execEnv()).finished;
   expect(exec.code).toBe(0);
   writeFileSync(join(certificates(), `damaged.${NAME}.crt`), 'no certificate');
-  api.handle = ({ fqdn }) => (fqdn.includes('broken') ? 401 : undefined);
+  api.handle = ({ fqdn }) => (fqdn.includes('broken') ? 422 : undefined);
   ca.validity = [0, 90];
   const { code, json } = await ended(quoin(['renew', '--no-random-sleep', '--json'], env));
   const actions = json.certificates.map(({ name, action }: { name: string; action: string }) => [name, action]);

@@ -78,14 +78,9 @@ it('name servers are resolved by the system whatever `--dns.resolvers` says', as
 });
 
 it('one dead name server fails all', async () => {
-  const { dns } = world;
-  for (const mood of ['silent', 'SERVFAIL'] as const) {
-    // SERVFAIL is an answer, "not yet", so here it comes for everything but the values.
-    spoil(dns.at('127.0.0.3'), mood, mood === 'silent' ? () => true : (name) => !name.startsWith('_acme-challenge'));
-    const { code, stderr } = await world.run([`${mood.toLowerCase()}.${NAME}`], ['--dns-timeout', '500ms']).finished;
-    expect([mood, code]).toEqual([mood, 0]);
-    if (mood === 'silent') expect(stderr).toMatch(/WARNING .*127\.0\.0\.3/u);
-  }
+  world.dns.at('127.0.0.3').mood = 'silent';
+  const { code, stderr } = await world.run([NAME], ['--dns-timeout', '500ms']).finished;
+  expect([code, stderr]).toEqual([0, expect.stringMatching(/WARNING .*127\.0\.0\.3/u)]);
 });
 
 it('wildcard CNAMEs need a process-wide switch', async () => {

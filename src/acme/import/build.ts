@@ -155,6 +155,7 @@ function record(
     bundle,
     ...(reuseKey ? { reuseKey } : {}),
     ...(renewDays === undefined ? {} : { renewDays }),
+    ...(hints.resolvers.length > 0 ? { resolvers: hints.resolvers } : {}),
     ...(caCertificates.length > 0 ? { caCertificates } : {}),
   };
 }

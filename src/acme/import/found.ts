@@ -11,6 +11,8 @@ export interface ImportHints {
   readonly servers: readonly string[];
   /** Where no provider is known; as typed after `--dns`. */
   readonly dns: readonly string[];
+  /** To look names up with; recorded. */
+  readonly resolvers: readonly string[];
   /** Recorded with the certificates of private CAs; absolute paths. */
   readonly caCertificates: readonly string[];
   /** Take hook commands over, too. */
@@ -105,7 +107,7 @@ export function addCredentials(
 /** What of an account its source does not say. */
 export const accountNotes = (client: string, email: string | undefined, url: string | undefined): string[] => [
   ...(email === undefined
-    ? [`${client} does not keep its e-mail address: --email gives it the name that it has then`]
+    ? [`${client} does not keep its e-mail address: give it with --email, by which quoin run finds the account`]
     : []),
   ...(url === undefined ? ['its URL is not known: the next run asks for it, and needs --accept-tos'] : []),
 ];

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { extraFiles } from '../../acme/extra-files.ts';
-import type { CertificateFiles, StoredCertificate } from '../../acme/storage.ts';
+import { extraFiles, PUBLIC_PFX_PASSWORD, refuseForgottenPassword } from '../../acme/extra-files.ts';
+import type { CertificateFiles, Store, StoredCertificate } from '../../acme/storage.ts';
 import { ConfigError } from '../../errors.ts';
+import { readIfThere } from '../../files.ts';
+import type { Log } from '../../log.ts';
 import type { CertificatePlan } from './plan.ts';
 
 /** How the files of this certificate are to be written, with those that lego does not have by default. */
@@ -12,10 +14,23 @@ export async function storedFiles(
 ): Promise<CertificateFiles> {
   const { pem, pfx, mode } = settings.files ?? {};
   return {
-    extra: (await extraFiles({ pem, pfx, pfxPassword, certificate })) as CertificateFiles['extra'],
+    extra: await extraFiles({ pem, pfx, pfxPassword, certificate }),
     ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }),
     ...(owner === undefined ? {} : { owner }),
   };
+}
+
+/** What can be said about the files before a certificate is ordered. Throws `ConfigError`. */
+export async function checkFiles(
+  { name, settings, pfxPassword }: CertificatePlan,
+  store: Store,
+  log: Log,
+): Promise<void> {
+  if (!settings.files?.pfx || pfxPassword !== undefined) return;
+  const path = store.paths(name).certificate.replace(/\.crt$/u, '.pfx');
+  const before = await readIfThere(path, 'latin1');
+  if (before !== undefined) await refuseForgottenPassword(Buffer.from(before, 'latin1'), path);
+  log.warn(`the .pfx file has the password ${PUBLIC_PFX_PASSWORD}, which everybody knows: set QUOIN_PFX_PASSWORD`);
 }
 
 const run = promisify(execFile);

@@ -23,21 +23,39 @@ export async function inspect(
   settings: Pick<CertificateSettings, 'renewDays'>,
   reach: Reach,
   store: Store,
-  { options, io, log }: CommandContext,
+  context: CommandContext,
   now: Date,
 ): Promise<Situation> {
+  const { options, io, log } = context;
   const known = await store.readRenewal(name);
   let state = stateOf(certificatePem, known, () => readInfo(name, certificatePem));
   if (!options.ariDisable && mayAsk(state, now))
     state = await askCa(state, certificatePem, { reach, log, signal: io.signal }, now);
-  if (state !== known) {
+  const seen = { stamp: store.stamp(name), name, ...(settings.renewDays ? { renewDays: settings.renewDays } : {}) };
+  if (state !== known || known.seen?.stamp !== seen.stamp) {
+    state = { ...state, seen };
     // A store that cannot be written to is told when something has to be.
     await store.writeRenewal(name, state).catch((error: Error) => log.debug(error.message));
   }
-  const due = dueOf(state, {
-    renewDays: options.renewDays ?? settings.renewDays,
-    ariDisabled: options.ariDisable,
-  });
+  return judge(state, settings.renewDays, context, now);
+}
+
+/** The same, without reading or asking anything: undefined where that is not enough to know. */
+export async function recall(
+  file: string,
+  store: Store,
+  context: CommandContext,
+  now: Date,
+): Promise<(Situation & { readonly name: string }) | undefined> {
+  const state = await store.readRenewal(file);
+  if (!state?.seen || state.seen.stamp !== store.stamp(file)) return undefined;
+  if (!context.options.ariDisable && mayAsk(state, now)) return undefined;
+  const { name, renewDays } = state.seen;
+  return { ...judge(state, renewDays, context, now), name };
+}
+
+function judge(state: RenewalState, renewDays: number | undefined, { options }: CommandContext, now: Date): Situation {
+  const due = dueOf(state, { renewDays: options.renewDays ?? renewDays, ariDisabled: options.ariDisable });
   const patience = Math.max(options.runInterval, options.ariWait ?? 0);
   return { state, due, isDue: due.at.getTime() <= now.getTime() + patience };
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { NO_EMAIL, parseHmacKey } from '../../acme/account.ts';
 import type { CertificateRequest } from '../../acme/csr.ts';
 import { directoryUrl } from '../../acme/directories.ts';
-import { refuseFilesWithoutKey } from '../../acme/extra-files.ts';
+import { PUBLIC_PFX_PASSWORD, refuseFilesWithoutKey } from '../../acme/extra-files.ts';
 import type { KeyType } from '../../acme/keys.ts';
 import { type CertificateSettings, fileNameOf } from '../../acme/storage.ts';
 import { legoKeyType, readKey } from '../../acme/stored-keys.ts';
@@ -70,6 +70,8 @@ export async function complete(
     : { options: words, env: io.env };
   const servers = known.servers.map(directoryUrl);
   if (known.hmac) redactor.hide(known.hmac);
+  const { pfxPassword } = options;
+  if (pfxPassword && pfxPassword !== PUBLIC_PFX_PASSWORD) redactor.hide(pfxPassword);
   const { accountId } = settings;
   return {
     name,
@@ -91,7 +93,7 @@ export async function complete(
       eab: externalAccount(known),
       keyType: 'ec256',
     },
-    pfxPassword: options.pfxPassword,
+    pfxPassword,
     owner: owner === undefined ? undefined : await resolveOwner(owner),
   };
 }

@@ -38,21 +38,18 @@ export function summaryOf(results: readonly Pick<Result, 'action'>[]): Summary {
   };
 }
 
-const DAMAGED = 6;
-
 /**
  * What became of many certificates: one document, a line for each of which something is to be said, and the exit code of the first
- * failure; the certificates that went well are there all the same. `problems` are files that tell not even a name.
+ * failure; the certificates that went well are there all the same.
  */
-export function summarize(results: readonly Result[], problems: readonly Error[], store: Store): Outcome {
+export function summarize(results: readonly Result[], store: Store): Outcome {
   const all = [...results].sort((a, b) => (a.name < b.name ? -1 : 1));
   const failed = all.find(({ error }) => error !== undefined);
   return {
-    exitCode: failed ? exitCodeOf(failed.error) : problems.length > 0 ? DAMAGED : 0,
+    exitCode: failed ? exitCodeOf(failed.error) : 0,
     json: {
       certificates: all.map((one) => resultJson(one, store)),
       summary: summaryOf(all),
-      problems: problems.map((problem) => errorJson(problem)),
     },
     text: lines(all, store)
       .map((line) => `${line}\n`)

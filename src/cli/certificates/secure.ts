@@ -4,7 +4,7 @@ import type { Store, StoredCertificate } from '../../acme/storage.ts';
 import { AppError, isAppError, StorageError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { CommandContext } from '../main.ts';
-import { storedFiles } from './files.ts';
+import { checkFiles, storedFiles } from './files.ts';
 import { type HookRunner, hookRunner } from './hook-runner.ts';
 import { inspect, type Situation } from './inspect.ts';
 import { obtain } from './obtain.ts';
@@ -140,11 +140,12 @@ async function attempt(
   hooks: HookRunner,
   bench: Bench,
 ): Promise<Result> {
-  const { store, context } = bench;
+  const { store, context, log } = bench;
   const { name } = plan;
   const action = stored ? 'renewed' : 'issued';
   try {
     await hooks.check();
+    await checkFiles(plan, store, log);
     await hooks.run('pre', action);
     const { certificate, directory } = await obtain(plan, stored, bench);
     await store.writeCertificate(certificate, await storedFiles(plan, certificate));

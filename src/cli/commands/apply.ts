@@ -39,7 +39,7 @@ export async function apply(context: CommandContext): Promise<Outcome> {
     const all = await look(drafts, reader, workshop, inFolder);
     if (planOnly) return showPlan(all, unlisted, store, inFolder);
     const results = await carryOut(all, config, store, workshop, inFolder);
-    const { json, text, exitCode } = summarize(results, [], store);
+    const { json, text, exitCode } = summarize(results, store);
     const lines = unlistedLine(unlisted).map((line) => `${line}\n`);
     return { exitCode: exitCode ?? 0, json: { ...json, unlisted }, text: [text, ...lines].join('') };
   });

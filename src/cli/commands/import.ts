@@ -40,11 +40,12 @@ export async function importStore(context: CommandContext): Promise<Outcome> {
   const { dryRun, force } = flags;
   if (!dryRun) await store.probe();
   const taken = await takeOver(found, store, { dryRun, force, now: new Date(), log, signal });
-  for (const { from, error } of found.problems) log.warn(`${from} is not imported: ${messageOf(error)}`);
+  for (const { from, error } of found.problems)
+    log.warn(`not imported: ${error.message.includes(from) ? '' : `${from}: `}${messageOf(error)}`);
   for (const { found: one, error } of taken.accounts)
-    if (error) log.warn(`account ${one.account.id} is not imported: ${messageOf(error)}`);
+    if (error) log.warn(`not imported: account ${one.account.id}: ${messageOf(error)}`);
   for (const { found: one, error } of taken.certificates)
-    if (error) log.warn(`${one.stored.name} is not imported: ${messageOf(error)}`);
+    if (error) log.warn(`not imported: ${one.stored.name}: ${messageOf(error)}`);
   return importOutcome({ format, source, store, dryRun, found, taken });
 }
 
@@ -56,6 +57,7 @@ function hintsOf({ options, given, io }: CommandContext, flags: ImportFlags): Im
     email: options.email,
     servers: isSaid ? options.servers.map(directoryUrl) : [],
     dns: options.dns,
+    resolvers: options.resolvers,
     caCertificates: options.caCertificates.map((file) => resolve(io.cwd, file)),
     hooks: flags.hooks,
   };

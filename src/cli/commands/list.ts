@@ -1,8 +1,8 @@
 import { describeCertificate } from '../../acme/certificate.ts';
 import { isAppError } from '../../errors.ts';
 import { renewalLines, renewalOf } from '../certificates/renewal.ts';
-import { storeOf } from '../compose.ts';
 import type { CommandContext, Outcome } from '../main.ts';
+import { storeOf } from '../open-store.ts';
 
 /** What is on disk. A certificate that cannot be read is reported, and the others are still listed. */
 export async function list(context: CommandContext): Promise<Outcome> {

@@ -1,105 +1,94 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ListedCertificate, Store } from '../../acme/storage.ts';
-import { ConfigError, isAppError } from '../../errors.ts';
-import { settleSideBySide } from '../../side-by-side.ts';
-import { inspect, type Situation } from '../certificates/inspect.ts';
-import type { CertificatePlan } from '../certificates/plan.ts';
-import { domainsOf } from '../certificates/plan.ts';
+import type { Store } from '../../acme/storage.ts';
+import { ConfigError, isAppError, StorageError } from '../../errors.ts';
+import { sideBySide } from '../../side-by-side.ts';
+import { inspect, recall, type Situation } from '../certificates/inspect.ts';
+import { type CertificatePlan, domainsOf } from '../certificates/plan.ts';
 import { createReach } from '../certificates/reach.ts';
 import { summarize } from '../certificates/results.ts';
 import type { Result } from '../certificates/secure.ts';
-import { storeOf } from '../compose.ts';
 import type { CommandContext, Outcome } from '../main.ts';
+import { storeOf } from '../open-store.ts';
 import { findName } from '../stored-certificate.ts';
 
 const ASKED_AT_A_TIME = 8;
 
 interface Candidate {
-  readonly listed: ListedCertificate;
+  /** As the certificate calls itself, or as its files are called where that cannot be read. */
+  readonly name: string;
+  readonly file: string;
   readonly situation?: Situation | undefined;
   readonly error?: unknown;
 }
 
 /**
- * Renews what is due, of all certificates in the store or of those named. Finding that nothing is due reads the files and asks
+ * Renews what is due, of all certificates in the store or of those named. Finding that nothing is due looks at the files and asks
  * CAs when to renew, where it is time to ask: no ACME package is loaded for it.
  */
 export async function renew(context: CommandContext): Promise<Outcome> {
-  const { log } = context;
   const store = storeOf(context);
-  const { certificates, problems } = await chosen(store, context);
-  for (const problem of problems) log.warn(problem.message);
-
   const now = new Date();
-  const all = await look(certificates, store, context, now);
-  const todo = all.filter(
-    ({ situation, error }) => error === undefined && (!situation || situation.isDue || situation.state.deploy),
-  );
-  const broken = all.filter(({ error }) => error !== undefined);
-  const rest = all.filter((one) => !todo.includes(one) && !broken.includes(one));
-  const results = todo.length > 0 ? await renewAll(todo, store, context, now) : [];
-  for (const { error } of broken) log.warn((error as Error).message);
-
-  return summarize(
-    [
-      ...results,
-      ...broken.map(({ listed: { name }, error }): Result => ({ name, action: 'failed', error })),
-      ...rest.map(
-        ({ listed: { name }, situation }): Result => ({ name, action: 'unchanged', renewAt: situation?.due.at }),
-      ),
-    ],
-    problems,
-    store,
-  );
+  const all = await look(await chosen(store, context), store, context, now);
+  const results: Result[] = [];
+  const todo: Candidate[] = [];
+  for (const one of all) {
+    const { name, situation, error } = one;
+    if (error !== undefined) results.push({ name, action: 'failed', error });
+    else if (!situation || situation.isDue || situation.state.deploy) todo.push(one);
+    else results.push({ name, action: 'unchanged', renewAt: situation.due.at });
+  }
+  if (todo.length > 0) results.push(...(await renewAll(todo, store, context, now)));
+  return summarize(results, store);
 }
 
 const dueAt = ({ situation }: Candidate): number => situation?.due.at.getTime() ?? Number.POSITIVE_INFINITY;
 
-/** All certificates of the store; those named as arguments; or the one that lego 4 names by its first `-d`. */
-async function chosen(store: Store, context: CommandContext) {
+/** The files of all certificates in the store; of those named as arguments; or of the one that lego 4 names by its first `-d`. */
+async function chosen(store: Store, context: CommandContext): Promise<readonly string[]> {
   const { words = [] } = context;
   const domains = domainsOf(context);
-  const found = await store.readCertificates({ trusting: true });
-  const named = words.length > 0 ? words : domains.slice(0, 1);
-  if (named.length === 0) return found;
   if (words.length > 0 && domains.length > 0) {
     throw new ConfigError('name certificates, or the domains of one by -d, not both', {
       hint: 'quoin list shows the names',
     });
   }
+  const named = words.length > 0 ? words : domains.slice(0, 1);
+  if (named.length === 0) return store.listCertificates();
   const files = new Set<string>();
   for (const name of named) files.add(await findName(store, name));
-  const { fileNameOf } = await import('../../acme/storage.ts');
-  return {
-    certificates: found.certificates.filter(({ name }) => files.has(fileNameOf(name))),
-    problems: found.problems,
-  };
+  return [...files];
 }
 
 async function look(
-  certificates: readonly ListedCertificate[],
+  files: readonly string[],
   store: Store,
   context: CommandContext,
   now: Date,
-): Promise<Candidate[]> {
+): Promise<readonly Candidate[]> {
   const { options, io } = context;
+  const isWanted = options.renewForce || domainsOf(context).length > 1;
   const reachOf = createReach(store, context);
-  const settled = await settleSideBySide(certificates, ASKED_AT_A_TIME, async (listed): Promise<Candidate> => {
+  const ask = async (file: string): Promise<Candidate> => {
     io.signal.throwIfAborted();
-    if (options.renewForce || domainsOf(context).length > 1) return { listed };
     try {
-      const settings = listed.settings ?? {};
-      return { listed, situation: await inspect(listed, settings, reachOf(listed), store, context, now) };
+      const listed = await store.readListed(file);
+      if (!listed) throw new StorageError(`the certificate ${file} is gone`);
+      const { name, settings = {} } = listed;
+      if (isWanted) return { name, file };
+      return { name, file, situation: await inspect(listed, settings, reachOf(listed), store, context, now) };
     } catch (error) {
       if (!isAppError(error) || io.signal.aborted) throw error;
-      return { listed, error };
+      return { name: file, file, error };
     }
-  });
-  io.signal.throwIfAborted();
-  return settled.map((one) => {
-    if (one.status === 'rejected') throw one.reason;
-    return one.value;
-  });
+  };
+  const known: Candidate[] = [];
+  const unknown: string[] = [];
+  for (const file of files) {
+    const situation = isWanted ? undefined : await recall(file, store, context, now);
+    if (situation) known.push({ name: situation.name, file, situation });
+    else unknown.push(file);
+  }
+  return [...known, ...(await sideBySide(unknown, ASKED_AT_A_TIME, ask))];
 }
 
 async function renewAll(
@@ -114,15 +103,17 @@ async function renewAll(
   const { readSettingsOf } = await import('../certificates/credentials.ts');
   const plans: CertificatePlan[] = [];
   const failed: Result[] = [];
-  for (const { listed } of todo) {
+  for (const { name, file } of todo) {
     try {
+      const listed = await store.readListed(file);
+      if (!listed) throw new StorageError(`the certificate ${name} is gone`);
       const plan = await planFromRecord(listed, store, context);
       await readSettingsOf(plan, context);
       plans.push(plan);
     } catch (error) {
       if (!isAppError(error)) throw error;
-      log.warn(`${listed.name}: ${error.message}`);
-      failed.push({ name: listed.name, action: 'failed', error });
+      log.warn(`${name}: ${error.message}`);
+      failed.push({ name, action: 'failed', error });
     }
   }
   if (plans.length === 0) return failed;

@@ -1,8 +1,8 @@
 import { describeCertificate } from '../../acme/certificate.ts';
 import { legoKeyType } from '../../acme/stored-keys.ts';
 import { renewalLines, renewalOf } from '../certificates/renewal.ts';
-import { storeOf } from '../compose.ts';
 import type { CommandContext, Outcome } from '../main.ts';
+import { storeOf } from '../open-store.ts';
 import { chainOf, type Found, findName, readFound } from '../stored-certificate.ts';
 
 const DAY_MS = 86_400_000;

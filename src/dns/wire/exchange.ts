@@ -44,7 +44,10 @@ export async function exchangeBytes(request: Buffer, server: Server, options: Ex
   try {
     if (server.protocol !== 'udp' || request.length > UDP_PAYLOAD)
       return await overStream(request, server, whole.signal);
-    const answer = await overUdpFirst(request, server, options.timeoutMs, whole.signal);
+    // Half of the time for UDP: a server or a firewall that only speaks TCP must still be heard.
+    const answer = await overUdp(request, server, options.timeoutMs / 2, whole.signal).catch((error: unknown) => {
+      if (whole.signal.aborted) throw error;
+    });
     return answer && !isTruncated(answer) ? answer : await overStream(request, server, whole.signal);
   } catch (error) {
     options.signal.throwIfAborted();
@@ -52,19 +55,6 @@ export async function exchangeBytes(request: Buffer, server: Server, options: Ex
     throw error;
   } finally {
     whole.release();
-  }
-}
-
-/** Half of the time for UDP: a server or a firewall that only speaks TCP must still be heard. */
-async function overUdpFirst(request: Buffer, server: Server, timeoutMs: number, signal: AbortSignal) {
-  const udp = link(signal, timeoutMs / 2);
-  try {
-    return await overUdp(request, server, udp.signal);
-  } catch (error) {
-    if (signal.aborted) throw error;
-    return undefined;
-  } finally {
-    udp.release();
   }
 }
 
@@ -94,6 +84,7 @@ function answers(request: Buffer, candidate: Buffer): boolean {
   if (candidate.length < 12 || candidate.readUInt16BE(0) !== request.readUInt16BE(0)) return false;
   if (((candidate[2] ?? 0) & 0x80) === 0) return false;
   if (candidate.readUInt16BE(4) === 0) return true;
+  if (repeatsQuestion(request, candidate)) return true;
   try {
     const [asked] = decodeMessage(request).questions;
     const [given] = decodeMessage(candidate).questions;
@@ -103,8 +94,19 @@ function answers(request: Buffer, candidate: Buffer): boolean {
   }
 }
 
+/** Whether the first question stands there byte for byte, as nearly all servers send it back. */
+function repeatsQuestion(request: Buffer, candidate: Buffer): boolean {
+  let end = 12;
+  for (let size = request[end]; size; size = request[end]) {
+    if (size > 63) return false;
+    end += 1 + size;
+  }
+  end += 5; // The root label, type and class.
+  return end <= Math.min(request.length, candidate.length) && request.compare(candidate, 12, end, 12, end) === 0;
+}
+
 /** From a port of its own each time, so that an answer cannot be forged blindly (RFC 5452); sent again until heard. */
-function overUdp(request: Buffer, server: Server, signal: AbortSignal): Promise<Buffer> {
+function overUdp(request: Buffer, server: Server, timeoutMs: number, signal: AbortSignal): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(server.address) ? 'udp6' : 'udp4');
     let timer: NodeJS.Timeout | undefined;
@@ -113,6 +115,7 @@ function overUdp(request: Buffer, server: Server, signal: AbortSignal): Promise<
       if (settled) return;
       settled = true;
       clearTimeout(timer);
+      clearTimeout(end);
       signal.removeEventListener('abort', onAbort);
       // Not removeAllListeners: Node's own are among them, and without those a socket that is still binding never closes.
       socket.close();
@@ -125,6 +128,7 @@ function overUdp(request: Buffer, server: Server, signal: AbortSignal): Promise<
       socket.send(request, (error) => error && fail(error));
       timer = setTimeout(() => send(wait * 2), wait);
     };
+    const end = setTimeout(() => settle(() => resolve(undefined)), timeoutMs);
     if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort);
     socket.on('error', fail);

@@ -6,10 +6,18 @@ export class MalformedMessage extends Error {
 }
 
 const MAX_NAME_BYTES = 255;
+/** What nearly all names are: no escapes, nothing that would need them. */
+const PLAIN_NAME = /^[\w.*-]*$/;
+const PLAIN_LABEL = /^[\w*-]*$/;
 
 /** Labels of a name in text form; `\.` and `\065` are escapes, the root is the empty string. */
 function labelsOf(name: string): Buffer[] {
   if (name === '' || name === '.') return [];
+  if (PLAIN_NAME.test(name))
+    return name
+      .replace(/\.$/u, '')
+      .split('.')
+      .map((label) => Buffer.from(label, 'latin1'));
   const labels: Buffer[] = [];
   let bytes: number[] = [];
   const text = Buffer.from(name.endsWith('.') && !name.endsWith('\\.') ? name.slice(0, -1) : name, 'utf8');
@@ -31,17 +39,25 @@ function labelsOf(name: string): Buffer[] {
 
 /** The uncompressed wire form, in lower case. Throws on an empty label, one over 63 bytes, or a name over 255. */
 export function encodeName(name: string): Buffer {
-  const parts: Buffer[] = [];
-  for (const label of labelsOf(name.toLowerCase())) {
+  const labels = labelsOf(name.toLowerCase());
+  const encoded = Buffer.alloc(labels.reduce((size, label) => size + 1 + label.length, 1));
+  let at = 0;
+  for (const label of labels) {
     if (label.length === 0 || label.length > 63) throw new MalformedMessage(`${name} is not a domain name`);
-    parts.push(Buffer.from([label.length]), label);
+    encoded[at] = label.length;
+    label.copy(encoded, at + 1);
+    at += 1 + label.length;
   }
-  const encoded = Buffer.concat([...parts, Buffer.from([0])]);
   if (encoded.length > MAX_NAME_BYTES) throw new MalformedMessage(`${name.slice(0, 40)}... is longer than 255 bytes`);
   return encoded;
 }
 
-const escapeLabel = (label: Buffer): string =>
+function escapeLabel(label: Buffer): string {
+  const text = label.toString('latin1');
+  return PLAIN_LABEL.test(text) ? text.toLowerCase() : escapeBytes(label);
+}
+
+const escapeBytes = (label: Buffer): string =>
   [...label]
     .map((byte) =>
       byte === 0x2e || byte === 0x5c

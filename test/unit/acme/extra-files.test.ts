@@ -1,8 +1,13 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { extraFiles, parsePfxFormat, refuseFilesWithoutKey } from '../../../src/acme/extra-files.ts';
+import {
+  extraFiles,
+  parsePfxFormat,
+  refuseFilesWithoutKey,
+  refuseForgottenPassword,
+} from '../../../src/acme/extra-files.ts';
 import { openStore } from '../../../src/acme/storage.ts';
 import { newFolder } from '../../helpers/child.ts';
 import { belongTogether, newPair, stored } from '../../helpers/pairs.ts';
@@ -45,6 +50,39 @@ it('makes no file of a certificate without a key, which is to be refused before'
   expect(() => refuseFilesWithoutKey({ pem: true })).toThrow('--pem needs the private key');
   expect(() => refuseFilesWithoutKey({ pfx: 'DES' })).toThrow('--pfx needs the private key');
   expect(() => refuseFilesWithoutKey({ pem: false })).not.toThrow();
+});
+
+describe('a renewal that is told no password', () => {
+  const refused = (data: string | Buffer | undefined) => refuseForgottenPassword(data as Buffer, 'x.pfx');
+
+  it.each(['SHA256', 'DES', 'RC2'] as const)('does not replace a %s that has one', async (pfx) => {
+    const own = await extraFiles({ pfx, pfxPassword: 'mine', certificate });
+    await expect(refused(own['.pfx'])).rejects.toMatchObject({
+      code: 'CONFIG',
+      message: 'x.pfx has a password, which was not given',
+    });
+    await expect(refused((await extraFiles({ pfx, certificate }))['.pfx'])).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['-macalg', 'sha1', true],
+    ['-macalg', 'sha256', true],
+    // Of another kind, or none: who knows.
+    ['-macalg', 'sha512', false],
+    ['-nomac', '-legacy', false],
+  ])('tells those of openssl %s %s apart: %s', async (flag, value, told) => {
+    const pem = join(newFolder(), 'x.pem');
+    writeFileSync(pem, `${certificate.certificatePem}${certificate.keyPem}`);
+    const made = (password: string) =>
+      execFileSync('openssl', ['pkcs12', '-export', '-in', pem, flag, value, '-passout', `pass:${password}`]);
+    await expect(refused(made('changeit'))).resolves.toBeUndefined();
+    if (told) await expect(refused(made('mine'))).rejects.toMatchObject({ code: 'CONFIG' });
+    else await expect(refused(made('mine'))).resolves.toBeUndefined();
+  });
+
+  it.each(['', 'no PKCS#12', '\x30\x03\x02\x01\x03'])('minds no file that is none: %j', async (text) => {
+    await expect(refused(Buffer.from(text, 'latin1'))).resolves.toBeUndefined();
+  });
 });
 
 it('gives what the store takes', async () => {

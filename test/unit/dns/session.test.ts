@@ -348,6 +348,20 @@ it('with a prefix has the values of that account, and says so in messages', asyn
   await expect(session.add(values('example.com'))).rejects.toThrow('foo@ORG: no zone for _acme-challenge.example.com');
 });
 
+it('with a prefix calls the provider and its variables in their own messages what they are called there', async () => {
+  const editor = {
+    ...zones('example.com'),
+    apply: async () => {
+      throw new ProviderError('auth', 'foo: the foo server says no', { hint: 'check FOO_KEY, FOO_KEYS or MY_FOO_KEY' });
+    },
+  };
+  const refused = { message: 'foo@ORG: the foo server says no', hint: 'check ORG_FOO_KEY, FOO_KEYS or MY_FOO_KEY' };
+  const session = await open(editor, { prefix: 'ORG', env: { ORG_FOO_KEY: 'k' } });
+  for (let n = 0; n < 2; n += 1) await expect(session.add(values('example.com'))).rejects.toMatchObject(refused);
+  const plain = await open(editor, { env: { FOO_KEY: 'k' } });
+  await expect(plain.add(values('example.com'))).rejects.toMatchObject({ message: 'foo: the foo server says no' });
+});
+
 it('closes in any case, and a failure to do so is a warning', async () => {
   let tries = 0;
   const session = await open({
