@@ -6,31 +6,19 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
+import { writeCodeCache } from './bundle/code-cache.ts';
+import { writeCommonJs } from './bundle/commonjs.ts';
+import { leftOut } from './bundle/left-out.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 
-/**
- * acme-client loads axios for its requests and node-forge for an interface that it calls outdated. The first is replaced by our
- * transport (src/acme/client.ts), the second never called; reading them takes a tenth of a short run.
- */
-const withoutUnused: Plugin = {
-  name: 'without-unused',
-  setup({ onLoad }) {
-    onLoad({ filter: /[/\\]acme-client[/\\]src[/\\](?:axios|verify|crypto[/\\]forge)\.js$/ }, () => ({
-      contents: 'module.exports = {};',
-    }));
-  },
-};
-
 /** Built here and put in place whole, so that a program that starts meanwhile finds the old one or the new one. */
 const draft = join(root, `.dist-${process.pid}`);
-const { metafile } = await build({
+const options = {
   absWorkingDir: root,
-  entryPoints: { quoin: 'src/cli/start.ts', plugin: 'src/dns/kit/index.ts' },
   outdir: draft,
-  chunkNames: 'chunks/[name]-[hash]',
   bundle: true,
   splitting: true,
   metafile: true,
@@ -40,20 +28,39 @@ const { metafile } = await build({
   sourcemap: false,
   legalComments: 'none',
   logLevel: 'warning',
-  plugins: [withoutUnused],
+  plugins: [leftOut],
   external: ['@aws-sdk/*'], // Optional, and larger than all the rest: docs/decisions/0004-cloud-credentials.md
   define: { QUOIN_VERSION: JSON.stringify(version) },
+} as const satisfies BuildOptions;
+const program = await build({
+  ...options,
+  entryPoints: { quoin: 'src/cli/start.ts' },
+  chunkNames: 'chunks/[name]-[hash]',
+  write: false,
+});
+await writeCommonJs(program.outputFiles, draft);
+// Plugins are ES modules and get one, with a copy of the kit of their own.
+const plugin = await build({
+  ...options,
+  entryPoints: { plugin: 'src/dns/kit/index.ts' },
+  chunkNames: 'plugin/[name]-[hash]',
   // CommonJS libraries inside an ES module still call `require` for Node's own modules.
   banner: {
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
   },
 });
-writeFileSync(join(draft, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(metafile.inputs)));
+const inputs = [program, plugin].flatMap(({ metafile }) => Object.keys(metafile.inputs));
+writeFileSync(join(draft, 'THIRD-PARTY-LICENSES.txt'), licences(inputs));
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.types.json', '--outDir', join(draft, 'types')], {
   cwd: root,
   stdio: 'inherit',
 });
+await build({
+  ...{ absWorkingDir: root, entryPoints: { quoin: 'tools/bundle/program.ts' }, outdir: draft },
+  ...{ platform: 'node', target: 'node20.19', format: 'esm' },
+});
+writeCodeCache(draft);
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 renameSync(draft, join(root, 'dist'));
 

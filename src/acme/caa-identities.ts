@@ -1,8 +1,9 @@
 import { directories } from './directories.ts';
 
 /**
- * Sectigo's FAQ "CAA Record - Certification Authority Authorization" (sectigo.com/faqs). The directory of ZeroSSL, whose certificates
- * Sectigo issues, has these five in `caaIdentities`; ZeroSSL's help ("Invalid CAA Records", help.zerossl.com) asks for the first one.
+ * Sectigo's FAQ "CAA Record - Certification Authority Authorization" (sectigo.com/faqs). The directory of ZeroSSL, whose
+ * certificates Sectigo issues, has these five in `caaIdentities`; ZeroSSL's help ("Invalid CAA Records", help.zerossl.com)
+ * asks for the first one.
  */
 const sectigo = ['sectigo.com', 'comodoca.com', 'comodo.com', 'usertrust.com', 'trust-provider.com'];
 
@@ -23,7 +24,7 @@ const identities: Readonly<Record<string, readonly string[]>> = {
   sslcomecc: ['ssl.com'],
   // CCADB's report of CAA identifiers (ccadb.my.salesforce-sites.com/ccadb/AllCAAIdentifiersReport).
   actalis: ['actalis.it'],
-  // Public Trust CP/CPS 7.07 (2025-10-24) section 4.2.1.1, without the names of Amazon and PKIoverheid, for whom DigiCert runs CAs too.
+  // Public Trust CP/CPS 7.07 (2025-10-24) section 4.2.1.1, without the names of Amazon and of PKIoverheid, which it has too.
   digicert: [
     'digicert.com',
     'www.digicert.com',

@@ -8,7 +8,10 @@ export const CHALLENGE_TYPE = 'dns-persist-01';
 /** Draft -02 section 3.1. */
 const MAX_ISSUERS = 10;
 
-/** The issuer names that a directory tells, and the prefix of hashes where it follows draft -02. What is malformed counts as missing. */
+/**
+ * The issuer names that a directory tells, and the prefix of hashes where it follows draft -02. What is malformed counts as
+ * missing.
+ */
 export function persistMeta({ issuerDomainNames, caaIdentities = [], accountHashPrefix }: Directory['meta']): {
   readonly issuers: readonly string[];
   readonly hashPrefix: string | undefined;

@@ -68,8 +68,8 @@ export function buildPersist({ issuer, accountUri, wildcard, until }: PersistRec
 }
 
 /**
- * Reads a record as strictly as CAs do: one error anywhere, a parameter that is there twice or a semicolon at the end, and it does
- * not count. Unknown parameters are skipped. What is wrong is told in words.
+ * Reads a record as strictly as CAs do: one error anywhere, a parameter that is there twice or a semicolon at the end, and it
+ * does not count. Unknown parameters are skipped. What is wrong is told in words.
  */
 export function parsePersist(value: string): PersistRecord | { readonly problem: string } {
   // From here on `trim` removes spaces and tabs only.

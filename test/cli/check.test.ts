@@ -90,6 +90,35 @@ it('tells the names that work from one that has no zone', async () => {
   expect(document.challenges.map(({ removed }: { removed: unknown }) => removed)).toEqual([null, true]);
 });
 
+it('rehearses each name with the provider that is meant for it, and says how each fares', async () => {
+  const dns = ['--dns', 'b.example.test=rfc2136@B', '--dns', 'rfc2136', '--dns', 'example.net=cloudflare'];
+  const names = ['-d', 'a.example.test', '-d', 'b.example.test'];
+  const wrong = { B_RFC2136_TSIG_SECRET: Buffer.alloc(32).toString('base64') };
+  const { code, document } = await check([...dns, ...names, '--json'], wrong);
+  expect([code, document.turns]).toEqual([4, 1]);
+  expect(document.providers).toEqual([
+    { code: 'rfc2136@B', domain: 'b.example.test', credentials: 'refused' },
+    { code: 'rfc2136', domain: null, credentials: 'accepted' },
+    { code: 'cloudflare', domain: 'example.net', credentials: 'unused' },
+  ]);
+  expect(document.challenges).toMatchObject([
+    { names: ['a.example.test'], provider: 'rfc2136', removed: true },
+    { names: ['b.example.test'], provider: 'rfc2136@B', written: false },
+  ]);
+  const { stdout } = await check([...dns, ...names], wrong);
+  expect(stdout).toMatch(/^ {2}provider +rfc2136@B for b\.example\.test: credentials refused$/mu);
+  expect(stdout).toMatch(/^ {2}provider +cloudflare for example\.net: not needed for these names$/mu);
+});
+
+it('says which name has no provider, and rehearses the others', async () => {
+  const dns = ['--dns', 'a.example.test=rfc2136'];
+  const { code, document } = await check([...dns, '-d', 'a.example.test', '-d', 'b.example.test', '--json']);
+  expect([code, document.challenges.map(({ removed }: { removed: unknown }) => removed)]).toEqual([2, [true, null]]);
+  expect(document.problems.map(({ message }: { message: string }) => message)).toEqual([
+    'none of the DNS providers is meant for b.example.test',
+  ]);
+});
+
 it('does not begin with a provider that wants the challenge itself', async () => {
   const raw = { EXEC_PATH: '/bin/false', EXEC_MODE: 'RAW' };
   const { code, stdout } = await check(['--dns', 'exec', ...BOTH], raw);
@@ -100,7 +129,7 @@ it('does not begin with a provider that wants the challenge itself', async () =>
 it('writes one value where a provider holds one', async () => {
   const exec = { EXEC_PATH: '/bin/true', QUOIN_DNS_PROPAGATION_WAIT: '10ms' };
   const { code, document } = await check(['--dns', 'exec', ...BOTH, '--json'], exec);
-  expect([code, document.challenges[0].values.length]).toEqual([0, 1]);
+  expect([code, document.challenges[0].values.length, document.turns]).toEqual([0, 1, 2]);
   expect(document.challenges[0].nameServers).toEqual([{ server: 'ns.example.test (127.0.0.1)', seconds: null }]);
 });
 

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { loadedBy, traced } from '../helpers/loaded.ts';
 
 /** The built program (npm run build) as a process of its own. */
 const PROGRAM = fileURLToPath(new URL('../../bin/quoin.js', import.meta.url));
@@ -24,24 +25,14 @@ function finished(child: ChildProcess): Promise<{ code: number | null; stdout: s
 }
 
 describe('what is loaded', () => {
-  const hooks = join(folder, 'hooks.mjs');
-  const register = join(folder, 'register.mjs');
-  writeFileSync(
-    hooks,
-    `import { writeSync } from 'node:fs';
-     export const load = (url, context, next) => (writeSync(2, 'LOADED ' + url + '\\n'), next(url, context));`,
-  );
-  writeFileSync(
-    register,
-    `import { register } from 'node:module'; register(${JSON.stringify(pathToFileURL(hooks).href)});`,
-  );
-  /** The packages whose code is in the files that a command loads: esbuild marks where each piece comes from. */
+  /** The packages whose code is in the files that a command loads: the build marks where each piece comes from. */
   async function packagesOf(...argv: string[]): Promise<string[]> {
-    const { code, stderr } = await finished(start(['--import', pathToFileURL(register).href, PROGRAM, ...argv]));
+    const trace = traced();
+    const { code } = await finished(start([PROGRAM, ...argv], trace));
     expect(code).toBe(0);
-    const files = [...stderr.matchAll(/^LOADED (file:\S+)$/gmu)].map(([, url]) => fileURLToPath(url ?? ''));
-    const text = files.filter((file) => file.includes('/dist/')).map((file) => readFileSync(file, 'utf8'));
-    const packages = text.flatMap((code) => [...code.matchAll(/^\/\/ node_modules\/((?:@[^/\n]+\/)?[^/\n]+)\//gmu)]);
+    const packages = loadedBy(trace).flatMap((text) => [
+      ...text.matchAll(/^\/\/ node_modules\/((?:@[^/\n]+\/)?[^/\n]+)\//gmu),
+    ]);
     return [...new Set(packages.map(([, name]) => name ?? ''))].sort();
   }
   const NETWORK = ['@peculiar/x509', 'acme-client', 'axios', 'got'];

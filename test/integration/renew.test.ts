@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newFolder } from '../helpers/child.ts';
+import { loadedBy, traced } from '../helpers/loaded.ts';
 import { ownPlaces, startSandboxProcess } from '../helpers/sandbox.ts';
 import { describeWith, quoin } from '../helpers/servers.ts';
 
@@ -199,17 +200,12 @@ describeWith(['dig'], 'quoin renew with the sandbox', () => {
     await startSandboxProcess([], env);
     await obtain('a.example.test');
     await renew();
-    const trace = newFolder();
-    const ended = await run(['renew'], { NODE_V8_COVERAGE: trace });
+    const trace = traced();
+    const ended = await run(['renew'], trace);
     expect(ended.stdout).toContain('1 certificate is not due');
-    const loaded = readdirSync(trace).flatMap((file) =>
-      JSON.parse(readFileSync(join(trace, file), 'utf8')).result.map(({ url }: { url: string }) => url),
-    );
-    const sizes = loaded
-      .filter((url: string) => url.includes('/dist/'))
-      .map((url: string) => readFileSync(new URL(url), 'utf8'));
-    expect(sizes.length).toBeGreaterThan(0);
-    for (const text of sizes)
+    const loaded = loadedBy(trace);
+    expect(loaded.length).toBeGreaterThan(0);
+    for (const text of loaded)
       expect(/Pkcs10CertificateRequest|class AcmeClient|getPaginatedChain/u.test(text)).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 /** Clients that nobody here wrote, as Debian packages them, used as docs/guides/testing-your-automation.md has it. */
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { newFolder } from '../helpers/child.ts';
 import { ownPlaces } from '../helpers/sandbox.ts';
 import { countIn, describeWith, type Finished, quoin } from '../helpers/servers.ts';
@@ -30,13 +30,15 @@ async function inSandbox(script: string, files: Readonly<Record<string, string>>
   }
   const text = `${SET_TXT}\n${script}\n${TXT_LEFT}; if [ -s txt-left ]; then echo "left in DNS"; exit 99; fi`;
   const words = ['sandbox', '--debug', ...flags, '--', 'bash', '-euc', text];
-  const ended = await quoin(words, { ...ownPlaces(), HOME: folder }, folder).finished;
+  const places = { ...ownPlaces(), HOME: folder, NODE: process.execPath, QUOIN: resolve('bin/quoin.js') };
+  const ended = await quoin(words, places, folder).finished;
   return { ...ended, folder };
 }
 
 /** Everything that the client said, when it has failed. */
 const success = ({ code, stdout, stderr }: Finished) => (code === 0 ? 'done' : `${code}: ${stdout}\n${stderr}`);
 const issued = ({ stderr }: Finished) => countIn(stderr, ' issued for ');
+const registered = ({ stderr }: Finished) => countIn(stderr, ' registered\n');
 const revoked = ({ stderr }: Finished) => countIn(stderr, ' revoked, reason ');
 
 describeWith(['lego', 'dig', 'openssl'], 'lego', () => {
@@ -56,6 +58,40 @@ describeWith(['lego', 'dig', 'openssl'], 'lego', () => {
     expect(ended.stderr).toContain('revoked, reason 4');
     expect(countIn(ended.stdout, 'DNS:*.example.test')).toBe(2);
     expect(existsSync(join(ended.folder, 'store/certificates/example.test.crt'))).toBe(false);
+  });
+
+  const renewed = `"$NODE" "$QUOIN" renew --path store --dns rfc2136 --renew-force --deploy-hook 'echo "for $LEGO_CERT_DOMAIN"'
+      ${certificates}`;
+  const legoReads = `${lego} list
+      ${lego} ${NAMES} renew --days 9999 --no-random-sleep
+      ${certificates}`;
+
+  it('has its store renewed by quoin with its own account, and reads it afterwards', async () => {
+    const ended = await inSandbox(`${lego} ${NAMES} run
+      ${renewed}
+      ${legoReads}`);
+    expect(success(ended)).toBe('done');
+    expect([issued(ended), registered(ended)]).toEqual([3, 1]);
+    expect(ended.stderr).toContain('deploy hook: for example.test');
+    expect(ended.stdout).toContain('Certificate Name: example.test');
+  });
+
+  it('5 has its store renewed, too, whose account looks different', async () => {
+    const ended = await inSandbox(`${lego} ${NAMES} run
+      cd store/accounts/*/*/
+      mv keys/*.key . && rmdir keys
+      "$NODE" -e '
+        const { registration, ...rest } = JSON.parse(fs.readFileSync("account.json"));
+        const { body, uri } = registration;
+        const account = { ...rest, id: rest.email, keyType: "EC256", server: process.env.QUOIN_SANDBOX_DIRECTORY };
+        fs.writeFileSync("account.json", JSON.stringify({ ...account, registration: { ...body, accountURL: uri } }));
+      '
+      cd "$OLDPWD"
+      cp -r store/accounts before
+      ${renewed}
+      diff -r before store/accounts`);
+    expect(success(ended)).toBe('done');
+    expect([issued(ended), registered(ended)]).toEqual([2, 1]);
   });
 
   it('survives nonces that are refused, and slow validation', async () => {

@@ -142,8 +142,8 @@ it('revoke-all revokes nothing and exits 0', async () => {
   const sandbox = await startSandboxProcess();
   const path = join(newFolder(), 'store');
   const names = ['a.example.test', 'b.example.test'];
-  for (const name of names)
-    expect((await quoin(['run', '--path', path, '-d', name], sandbox.environment).finished).code).toBe(0);
+  const runs = names.map((name) => quoin(['run', '--path', path, '-d', name], sandbox.environment).finished);
+  expect((await Promise.all(runs)).map(({ code }) => code)).toEqual([0, 0]);
   const revoke = async (...more: string[]) => {
     const { code, stdout } = await quoin(['revoke', '--path', path, '--json', ...more], sandbox.environment).finished;
     return { code, ...JSON.parse(stdout) };
@@ -160,7 +160,8 @@ it('one bad certificate stops the rest', async () => {
   const { api, ca, env } = world;
   ca.validity = [-80, 10]; // Due at once.
   const names = ['a', 'broken', 'c', 'damaged'].map((name) => `${name}.${NAME}`);
-  for (const name of names) expect((await world.run([name]).finished).code).toBe(0);
+  const ran = await Promise.all(names.map((name) => world.run([name]).finished));
+  expect(ran.map(({ code }) => code)).toEqual([0, 0, 0, 0]);
   // One whose credentials are missing when it is to be renewed.
   const exec = await world.run([`poor.${NAME}`], ['--dns', 'exec'], world.execEnv()).finished;
   expect(exec.code).toBe(0);
@@ -303,5 +304,5 @@ it('10 names with 5 s of propagation take 72 s instead of about 10', async () =>
   expect([code, api.calls.length, challenges.length]).toEqual([0, 20, 10]);
   const written = times.slice(0, 10);
   expect(Math.max(...written)).toBeLessThan(Math.min(...challenges));
-  expect(Math.max(...times) - Math.min(...times)).toBeLessThan(5 * PROPAGATION_MS);
+  expect(Math.max(...times) - Math.min(...times)).toBeLessThan(8 * PROPAGATION_MS);
 });

@@ -1,7 +1,7 @@
 import { NO_EMAIL } from '../../acme/account.ts';
 import { directoryUrl } from '../../acme/directories.ts';
 import type { ListedCertificate, Store, StoredAccount } from '../../acme/storage.ts';
-import { isAppError } from '../../errors.ts';
+import { ConfigError, isAppError } from '../../errors.ts';
 import type { CommandContext } from '../main.ts';
 
 export interface Origin {
@@ -21,11 +21,20 @@ export async function originOf(
   store: Store,
   { options, log }: CommandContext,
 ): Promise<Origin> {
-  if (!settings) {
+  const host = hostOf(url);
+  if (!settings && host !== undefined) {
     const { accounts } = await store.listAccounts();
-    const there = accounts.filter((account) => account.url && hostOf(account.directoryUrl) === (hostOf(url) ?? ''));
+    const there = accounts.filter((account) =>
+      [account.directoryUrl, account.url ?? ''].some((at) => hostOf(at) === host),
+    );
     const account = there.find(({ id }) => id === options.email) ?? there[0];
-    if (account) return { server: directoryUrl(account.directoryUrl), accountId: account.id, account };
+    // lego 4 does not note the directory, and only those of known CAs can be told from the host.
+    const asked = directoryUrl(options.server);
+    const server = account?.directoryUrl || (hostOf(asked) === host ? asked : '');
+    if (account && server) return { server: directoryUrl(server), accountId: account.id, account };
+    if (account) {
+      throw new ConfigError(`lego did not note the directory of the CA at ${host}`, { hint: 'name it with --server' });
+    }
   }
   const server = directoryUrl(settings?.directoryUrl ?? options.server);
   const accountId = settings?.accountId ?? options.accountId ?? options.email ?? NO_EMAIL;

@@ -22,8 +22,9 @@ const OTHERS = 0o007;
  * @throws ConfigError with everything that is wrong, each with line and column
  */
 export async function readConfigFile(given: string | undefined, cwd: string): Promise<ConfigFile> {
-  const { file, text, mode } = readText(given, cwd);
-  const folder = dirname(resolve(cwd, file));
+  const { file, text, mode, isFile } = readText(given, cwd);
+  // What comes out of a pipe (`quoin apply <(sops -d quoin.yaml)`) has no place of its own.
+  const folder = isFile ? dirname(resolve(cwd, file)) : cwd;
   const document = await parseYaml(text, file);
   document.refuse();
   let hasPlainSecrets = false;
@@ -42,7 +43,7 @@ export async function readConfigFile(given: string | undefined, cwd: string): Pr
   };
   const content = await (isLegos(file, document) ? readLegoFile : readQuoinFile)(document, judging);
   document.refuse();
-  const exposed = hasPlainSecrets && (mode & OTHERS) !== 0;
+  const exposed = hasPlainSecrets && isFile && (mode & OTHERS) !== 0;
   return {
     file,
     folder,
@@ -57,13 +58,21 @@ const isLegos = (file: string, { tree }: ConfigDocument): boolean =>
   /^\.lego\.ya?ml$/u.test(basename(file)) ||
   ['challenges', 'servers', 'storage', 'networkStack'].some((key) => find(tree, key));
 
-function readText(given: string | undefined, cwd: string): { file: string; text: string; mode: number } {
+interface Text {
+  readonly file: string;
+  readonly text: string;
+  readonly mode: number;
+  readonly isFile: boolean;
+}
+
+function readText(given: string | undefined, cwd: string): Text {
   for (const file of given === undefined ? usualFiles : [given]) {
     const path = resolve(cwd, file);
     try {
-      const { size, mode } = statSync(path);
+      const found = statSync(path);
+      const { size, mode } = found;
       if (size > MOST_BYTES) throw new ConfigError(`${file} is larger than ${MOST_BYTES / 1024 / 1024} MiB`);
-      return { file, text: readFileSync(path, 'utf8'), mode };
+      return { file, text: readFileSync(path, 'utf8'), mode, isFile: found.isFile() };
     } catch (cause) {
       if (cause instanceof ConfigError) throw cause;
       if (given === undefined && errorCode(cause) === 'ENOENT') continue;

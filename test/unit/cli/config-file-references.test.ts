@@ -11,6 +11,7 @@ describe('words of a command', () => {
     ['pass show dns/org', ['pass', 'show', 'dns/org']],
     ['  a \'b  c\' "d e"f\t\n', ['a', 'b  c', 'd ef']],
     [String.raw`a\ b "c\"d\e" 'f\g'`, ['a b', String.raw`c"d\e`, String.raw`f\g`]],
+    [String.raw`'a\"b\\c'`, [String.raw`a\"b\\c`]],
     ['a "" \'\'', ['a', '', '']],
     ['a $HOME `b` | c *', ['a', '$HOME', '`b`', '|', 'c', '*']],
     ['a \\', ['a', '\\']],

@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfigFile } from '../../../src/cli/config-file/read.ts';
@@ -88,6 +89,11 @@ describe('a file that is not right', () => {
     ['an alias inside of itself', 'certificates: &a { b: *a }', '1:23 this alias stands inside of what it names'],
     ['no provider', 'certificates: { a.example: }', '1:17 dns is missing'],
     ['no names', 'certificates: [ { dns: exec } ]', '1:17 domains are missing'],
+    [
+      'names that are one file where case makes no difference',
+      'certificates: { Shop: { domains: a.example, dns: exec }, shop: { domains: b.example, dns: exec } }',
+      '1:58 shop would share its files with Shop',
+    ],
     ['a name that leads elsewhere', 'certificates: { ../x: { domains: a.example, dns: exec } }', '1:17 ../x cannot be'],
     [
       'names that are one file',
@@ -305,6 +311,20 @@ describe('providers', () => {
     const { warnings, secretVariables } = await readConfigFile('quoin.yaml', folder);
     expect([warnings, [...secretVariables]]).toEqual([[], ['TOKEN']]);
   });
+});
+
+it('reads a pipe, and sees paths from the working directory then', async () => {
+  const pipe = join(newFolder(), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const writer = spawn('sh', [
+    '-c',
+    'printf "%b" "$1" > "$0"',
+    pipe,
+    'store: x\\ncertificates: { a.example: { dns: exec } }',
+  ]);
+  const { store } = await readConfigFile(pipe, folder);
+  expect(store).toBe(join(folder, 'x'));
+  writer.kill();
 });
 
 it('reads the file of the guide', async () => {

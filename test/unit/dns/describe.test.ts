@@ -44,6 +44,16 @@ it('sets headings off where the terminal can', () => {
   expect(toText(description, { strong: (words) => `<${words}>` })).toContain('<FOO_TOKEN>');
 });
 
+it('says what the service cannot show at one time', () => {
+  const limited = (limits: object) => describeProvider({ ...provider, oneValueAtATime: false, ...limits });
+  const said = (limits: object) => [toMarkdown(limited(limits)), toText(limited(limits)).replace(/\s+/gu, ' ')];
+  for (const text of said({ oneValueAtATime: true })) expect(text).toContain('validated one after the other');
+  for (const text of said({ valuesPerName: 2 })) expect(text).toContain('validated in turns of 2');
+  for (const text of said({})) expect(text).not.toContain('validated');
+  expect(toJson(limited({ valuesPerName: 2 }))).toMatchObject({ oneValueAtATime: false, valuesPerName: 2 });
+  expect(toJson(limited({}))).toMatchObject({ valuesPerName: null });
+});
+
 it('has stable keys for machines', () => {
   expect(toJson(description)).toMatchObject({
     code: 'foo',
