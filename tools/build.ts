@@ -28,7 +28,6 @@ const options = {
   sourcemap: false,
   legalComments: 'none',
   logLevel: 'warning',
-  plugins: [leftOut],
   external: ['@aws-sdk/*'], // Optional, and larger than all the rest: docs/decisions/0004-cloud-credentials.md
   define: { QUOIN_VERSION: JSON.stringify(version) },
 } as const satisfies BuildOptions;
@@ -36,6 +35,7 @@ const program = await build({
   ...options,
   entryPoints: { quoin: 'src/cli/start.ts' },
   chunkNames: 'chunks/[name]-[hash]',
+  plugins: [leftOut],
   write: false,
 });
 await writeCommonJs(program.outputFiles, draft);

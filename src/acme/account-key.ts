@@ -71,6 +71,22 @@ export async function settleKey(
   return promote(account, nextKeyPem, store);
 }
 
+/** The same for who holds no lock yet. */
+export async function settledAccount(
+  account: RegisteredAccount,
+  directory: Directory,
+  store: KeyStore & Pick<Store, 'lockAccount'>,
+  options: AcmeOptions,
+): Promise<RegisteredAccount> {
+  if (account.nextKeyPem === undefined) return account;
+  const lock = await store.lockAccount(directory.url, account.id, options);
+  try {
+    return await settleKey(account, directory, store, options);
+  } finally {
+    await lock.release();
+  }
+}
+
 /** Told by commands that go on with the old key. */
 export const unfinished = ({ id }: RegisteredAccount): string =>
   `a change of the key of account ${id} was begun, and the CA has the old key still; quoin account rollover goes on with it`;

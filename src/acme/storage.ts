@@ -101,6 +101,8 @@ export interface FileSettings {
 }
 
 export interface HookSettings {
+  /** Absolute: the folder that the hooks run in, whoever renews. */
+  readonly cwd?: string | undefined;
   readonly pre?: HookCommand | undefined;
   readonly deploy?: HookCommand | undefined;
   readonly post?: HookCommand | undefined;

@@ -126,6 +126,13 @@ export const declarations = {
     parse: text,
     help: 'name of the account in the store, when it is not its e-mail address',
   }),
+  accountKeyType: flag({
+    flags: '--account-key-type <type>',
+    env: 'ACCOUNT_KEY_TYPE',
+    parse: text,
+    fallback: 'ec256',
+    help: "of a new account key: ec256 (default), ec384, rsa2048, rsa3072, rsa4096 or rsa8192; not the certificate's",
+  }),
   certName: flag({
     flags: '--cert.name <name>',
     older: ['--filename <name>'],

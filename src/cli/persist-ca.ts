@@ -1,4 +1,5 @@
 import { NO_EMAIL } from '../acme/account.ts';
+import { settledAccount } from '../acme/account-key.ts';
 import { type AcmeOptions, connectAcme, type Directory, expectObject, fetchDirectory } from '../acme/client.ts';
 import { directoryUrl } from '../acme/directories.ts';
 import { accountHash, accountThumbprint, draftName, type PersistDraft } from '../acme/persist.ts';
@@ -96,7 +97,7 @@ async function ask(server: string, account: Registered, context: CommandContext)
   const connection = await connectAcme({
     ...acme,
     directory,
-    accountKeyPem: account.keyPem,
+    accountKeyPem: (await settledAccount(account, directory, storeOf(context), acme)).keyPem,
     accountUrl: account.url,
   });
   const { status } = expectObject(

@@ -32,14 +32,19 @@ describe('help', () => {
     const commands = stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z]+)/gmu);
     expect([...commands].map(([, name]) => name)).toEqual([
       'run',
+      'renew',
+      'apply',
       'revoke',
       'list',
       'show',
       'export',
+      'import',
       'dnshelp',
       'completion',
       'check',
       'cleanup',
+      'account',
+      'persist',
       'sandbox',
       'help',
     ]);

@@ -141,13 +141,14 @@ describeWith(['openssl'], 'quoin run through the API of a vendor, with the CA an
       env: { ACME_DNS_API_BASE: api, ACME_DNS_STORAGE_PATH: accounts },
       routes: (zones) => acmeDns(zones, known),
     });
-    const run = (env: Record<string, string>, ...more: string[]) =>
+    const run = (env: Record<string, string>, ...more: string[]) => runFor(names, env, ...more);
+    const runFor = (wanted: readonly string[], env: Record<string, string>, ...more: string[]) =>
       quoin(
         [
           'run',
           '--dns',
           'acme-dns',
-          ...names.flatMap((name) => ['-d', name]),
+          ...wanted.flatMap((name) => ['-d', name]),
           '--accept-tos',
           '--path',
           folder,
@@ -180,6 +181,14 @@ describeWith(['openssl'], 'quoin run through the API of a vendor, with the CA an
         expect(pairMatches(folder, 'a.example.com')).toBe(true);
         // Nothing can be removed there: the last two values stay.
         expect(fake.txt(target)).toHaveLength(2);
+
+        // Two certificates at one time in one process: their values do not push each other out.
+        const others = ['e.example.com', 'f.example.com', 'g.example.com'];
+        for (const host of others) fake.add(zone, 'CNAME', `_acme-challenge.${host}`, target, 60);
+        expect((await runFor(others, env)).code).toBe(0);
+        const renewed = await quoin(['renew', '--renew-force', '--path', folder, '--json', '--debug'], env).finished;
+        expect([renewed.code, renewed.stderr.match(/error: .*/u)?.[0]]).toEqual([0, undefined]);
+        expect(renewed.stderr.match(/published \d TXT records? with acme-dns/gu)).toHaveLength(5);
         expect(vendor.violations).toEqual([]);
       } finally {
         await proxy.stop();

@@ -53,11 +53,12 @@ export async function secureAll(
 ): Promise<Result[]> {
   const { options, io, log } = context;
   await store.probe();
+  const others = [...new Set(plans.flatMap(({ dns }) => dns))];
   const settled = await settleSideBySide(plans, options.parallel, async (plan): Promise<Result> => {
     io.signal.throwIfAborted();
     const own = plans.length > 1 ? logFor(plan.name, log) : log;
     try {
-      const result = await secure(plan, { store, workshop, context, log: own });
+      const result = await secure(plan, { store, workshop, context, log: own, others });
       if (plans.length > 1) tell(result, log);
       return withoutTexts(result, plans.length);
     } catch (error) {

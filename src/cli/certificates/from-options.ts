@@ -70,6 +70,6 @@ export function settingsOf(options: Options, cwd: string) {
       ? { caCertificates: options.caCertificates.map((file) => resolve(cwd, file)) }
       : {}),
     ...(Object.keys(files).length > 0 ? { files } : {}),
-    ...(Object.keys(hooks).length > 0 ? { hooks } : {}),
+    ...(Object.keys(hooks).length > 0 ? { hooks: { cwd, ...hooks } } : {}),
   };
 }

@@ -62,6 +62,7 @@ export async function planFromRecord(
     },
     hooks: {
       ...base.hooks,
+      ...(isGiven('preHook') || isGiven('deployHook') || isGiven('postHook') ? { cwd: io.cwd } : {}),
       ...(isGiven('preHook') ? { pre: options.preHook } : {}),
       ...(isGiven('deployHook') ? { deploy: options.deployHook } : {}),
       ...(isGiven('postHook') ? { post: options.postHook } : {}),

@@ -23,17 +23,19 @@ export interface HookRunner {
 }
 
 /** The hooks of one certificate. Nothing is loaded where it has none. */
-export async function hookRunner(plan: CertificatePlan, { store, context, log }: Bench): Promise<HookRunner> {
-  const { options, io } = context;
-  const commands: HookSettings = plan.settings.hooks ?? {};
-  const limits = { pre: options.preHookTimeout, deploy: options.deployHookTimeout, post: options.postHookTimeout };
+export async function hookRunner(
+  plan: CertificatePlan,
+  { store, context, log, others = [] }: Bench,
+): Promise<HookRunner> {
+  const { io } = context;
+  const { cwd = io.cwd, ...commands }: HookSettings = plan.settings.hooks ?? {};
   const has = (kind: HookKind) => commands[kind] !== undefined;
   if (!has('pre') && !has('deploy') && !has('post')) return none;
 
   const { checkHook, runHook } = await import('../hooks.ts');
-  const assignments = parseAssignments(plan.dns);
   const secrets: string[] = [];
-  for (const { code, prefix } of assignments)
+  const used = [...new Set([...plan.dns, ...others])].flatMap((dns) => parseAssignments([dns]));
+  for (const { code, prefix } of used)
     secrets.push(...secretVariables(await resolveProvider(code, io.cwd), prefix === undefined ? [] : [prefix]));
 
   const factsOf = (action: HookFacts['action'], certificate?: StoredCertificate): HookFacts => {
@@ -57,7 +59,7 @@ export async function hookRunner(plan: CertificatePlan, { store, context, log }:
     const command = commands[kind];
     if (command === undefined) return;
     await runHook(kind, command, facts, {
-      ...{ env: plan.env, cwd: io.cwd, secrets, passed: options.hookEnv, timeoutMs: limits[kind] },
+      ...{ env: plan.env, cwd, secrets, passed: plan.hookEnv, timeoutMs: plan.hookTimeouts[kind] },
       ...{ log, signal: io.signal, hurry: io.hurry },
     });
   };
@@ -66,7 +68,7 @@ export async function hookRunner(plan: CertificatePlan, { store, context, log }:
     has,
     async check() {
       for (const [kind, command] of Object.entries(commands))
-        await checkHook(kind as HookKind, command, { cwd: io.cwd, env: plan.env });
+        if (command !== undefined) await checkHook(kind as HookKind, command, { cwd, env: plan.env });
     },
     run: (kind, action, certificate) => run(kind, factsOf(action, certificate)),
     async finish(outcome, action, stored, error) {

@@ -3,7 +3,7 @@ import { NO_EMAIL, parseHmacKey } from '../../acme/account.ts';
 import type { CertificateRequest } from '../../acme/csr.ts';
 import { directoryUrl } from '../../acme/directories.ts';
 import { PUBLIC_PFX_PASSWORD, refuseFilesWithoutKey } from '../../acme/extra-files.ts';
-import type { KeyType } from '../../acme/keys.ts';
+import { type KeyType, parseKeyType } from '../../acme/keys.ts';
 import { type CertificateSettings, fileNameOf } from '../../acme/storage.ts';
 import { legoKeyType, readKey } from '../../acme/stored-keys.ts';
 import type { EnvSource } from '../../dns/kit/read-env.ts';
@@ -30,6 +30,10 @@ export interface CertificatePlan {
   readonly env: EnvSource;
   readonly account: AccountWishes;
   readonly pfxPassword?: string | undefined;
+  /** Names of secret variables that hooks see. */
+  readonly hookEnv: readonly string[];
+  /** Milliseconds. */
+  readonly hookTimeouts: Readonly<Record<'pre' | 'deploy' | 'post', number>>;
   /** Of the files, in numbers. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   /** The key that the user brought, PKCS#8 PEM. */
@@ -91,9 +95,11 @@ export async function complete(
       email: options.email ?? (accountId.includes('@') && accountId !== NO_EMAIL ? accountId : undefined),
       acceptTos: known.acceptTos,
       eab: externalAccount(known),
-      keyType: 'ec256',
+      keyType: parseKeyType(options.accountKeyType),
     },
     pfxPassword,
+    hookEnv: options.hookEnv,
+    hookTimeouts: { pre: options.preHookTimeout, deploy: options.deployHookTimeout, post: options.postHookTimeout },
     owner: owner === undefined ? undefined : await resolveOwner(owner),
   };
 }

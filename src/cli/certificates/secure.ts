@@ -29,6 +29,8 @@ export interface Bench {
   readonly context: CommandContext;
   /** Of this certificate. */
   readonly log: Log;
+  /** The providers of all certificates of this run, as typed: hooks see the credentials of none. */
+  readonly others?: readonly string[];
 }
 
 /** A certificate of the store beside what is wanted: what there is to do, and why. */
@@ -44,7 +46,7 @@ export interface Finding {
 /** Reads the certificate and compares it with the plan; asks the CA when to renew, where it is time to ask. */
 export async function examine(
   plan: CertificatePlan,
-  { store, workshop, context }: Omit<Bench, 'log'>,
+  { store, workshop, context }: Omit<Bench, 'log' | 'others'>,
 ): Promise<Finding> {
   const { options } = context;
   const stored = await read(plan.name, store, options.renewForce);

@@ -1,3 +1,4 @@
+import { settledAccount } from '../../acme/account-key.ts';
 import { archiveCertificate } from '../../acme/archive.ts';
 import { type AcmeOptions, type Directory, fetchDirectory } from '../../acme/client.ts';
 import {
@@ -103,10 +104,9 @@ async function revokeFound(found: Found, job: Job): Promise<'revoked' | 'already
   const { name, keyPem } = stored;
   const { server, account } = await originOf(stored, job.store, job.context);
   const byKey: Revoker | undefined = keyPem === undefined ? undefined : { keyPem };
-  const byAccount: Revoker | undefined =
-    account?.url && !flags.withCertificateKey ? { keyPem: account.keyPem, accountUrl: account.url } : undefined;
-  const first = byAccount ?? byKey;
-  if (!first) {
+  const registered =
+    account?.url !== undefined && !flags.withCertificateKey ? { ...account, url: account.url } : undefined;
+  if (!registered && !byKey) {
     throw new ConfigError(
       flags.withCertificateKey
         ? `the key of ${name} cannot be used: ${found.keyProblem?.message ?? 'it is not in the store'}`
@@ -114,17 +114,20 @@ async function revokeFound(found: Found, job: Job): Promise<'revoked' | 'already
       { hint: flags.withCertificateKey ? 'leave out --with-certificate-key' : 'restore one of them from a backup' },
     );
   }
-  if (!byAccount && !flags.withCertificateKey)
+  if (!registered && !flags.withCertificateKey)
     acme.log.warn(`the account of ${name} is not in the store: revoking with the certificate's own key`);
   const directory = directories.get(server) ?? fetchDirectory(server, acme);
   directories.set(server, directory);
   const ca = await directory;
+  const current = registered && (await settledAccount(registered, ca, job.store, acme));
+  const byAccount: Revoker | undefined = current && { keyPem: current.keyPem, accountUrl: current.url };
   const ask = async (revoker: Revoker) =>
     revokeCertificate({ name, certificatePem: stored.certificatePem, reason }, await connectRevoker(revoker, ca, acme));
+  if (!byAccount && byKey) return ask(byKey);
   try {
-    return await ask(first);
+    return await ask(byAccount as Revoker);
   } catch (error) {
-    if (first !== byAccount || !byKey || !refusesAccount(error)) throw error;
+    if (!byKey || !refusesAccount(error)) throw error;
     acme.log.warn(`${error.message}; revoking with the certificate's own key`);
     return ask(byKey);
   }

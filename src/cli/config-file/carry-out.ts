@@ -6,7 +6,7 @@ import type { CertificatePlan } from '../certificates/plan.ts';
 import type { Result } from '../certificates/secure.ts';
 import type { Workshop } from '../certificates/workshop.ts';
 import type { CommandContext } from '../main.ts';
-import type { CertificateConfig, ConfigFile } from './config.ts';
+import type { ConfigFile } from './config.ts';
 import { createFetch } from './references.ts';
 import { fetchSecrets } from './secrets.ts';
 import type { Looked } from './show-plan.ts';
@@ -39,10 +39,8 @@ export async function carryOut(
   const ready = await readyPlans(todo, { config, strangers, fail }, context);
   if (ready.some(({ finding, draft }) => finding?.byAge && !draft.config.noRandomSleep)) await pauseForOthers(context);
   const registered = await registerAccounts(ready, { strangers, fail }, workshop, context.io);
-  const results: Result[] = [];
-  for (const group of byHookOptions(registered))
-    results.push(...(await secureAll(group.plans, store, workshop, withHookOptions(group.config, context))));
-  return [...failed, ...rest, ...results];
+  const plans = registered.map(({ plan }) => plan);
+  return [...failed, ...rest, ...(await secureAll(plans, store, workshop, context))];
 }
 
 type Ready = Looked & { readonly plan: CertificatePlan };
@@ -124,29 +122,3 @@ async function registerAccounts(
   for (const one of ready) if (!isWelcome(one)) fail(one.plan.name, refusals.get(accountOf(one.plan)));
   return ready.filter(isWelcome);
 }
-
-/** Hooks of all certificates have the same options, but for files that say otherwise. */
-function byHookOptions(ready: readonly Ready[]): { config: CertificateConfig; plans: CertificatePlan[] }[] {
-  const groups = new Map<string, { config: CertificateConfig; plans: CertificatePlan[] }>();
-  for (const { draft, plan } of ready) {
-    const key = JSON.stringify([draft.config.hookEnv, draft.config.hookTimeouts]);
-    const group = groups.get(key) ?? { config: draft.config, plans: [] };
-    group.plans.push(plan);
-    groups.set(key, group);
-  }
-  return [...groups.values()];
-}
-
-const withHookOptions = (
-  { hookEnv, hookTimeouts = {} }: CertificateConfig,
-  context: CommandContext,
-): CommandContext => ({
-  ...context,
-  options: {
-    ...context.options,
-    hookEnv: [...context.options.hookEnv, ...hookEnv],
-    preHookTimeout: hookTimeouts.pre ?? context.options.preHookTimeout,
-    deployHookTimeout: hookTimeouts.deploy ?? context.options.deployHookTimeout,
-    postHookTimeout: hookTimeouts.post ?? context.options.postHookTimeout,
-  },
-});

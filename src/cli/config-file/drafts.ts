@@ -21,13 +21,16 @@ export interface Draft {
  * environment tell, and about the account where the file has none; about certificates the file tells all.
  * @throws ConfigError with everything that is wrong with keys, requests, owners and roots
  */
-export async function draftPlans({ file, certificates }: ConfigFile, context: CommandContext): Promise<Draft[]> {
+export async function draftPlans(
+  { file, folder, certificates }: ConfigFile,
+  context: CommandContext,
+): Promise<Draft[]> {
   const owners = new Map<string, ReturnType<typeof resolveOwner>>();
   const drafts: Draft[] = [];
   const problems: string[] = [];
   for (const config of certificates) {
     try {
-      drafts.push({ config, plan: await draftPlan(config, context, owners) });
+      drafts.push({ config, plan: await draftPlan(config, folder, context, owners) });
     } catch (error) {
       if (!isAppError(error)) throw error;
       problems.push(`${config.place}: ${config.name}: ${error.message}`);
@@ -42,12 +45,13 @@ export async function draftPlans({ file, certificates }: ConfigFile, context: Co
 
 async function draftPlan(
   config: CertificateConfig,
+  folder: string,
   context: CommandContext,
   owners: Map<string, ReturnType<typeof resolveOwner>>,
 ): Promise<CertificatePlan> {
   const { name, csrPem, account } = config;
   const csr = csrPem === undefined ? undefined : await parseCsr(Buffer.from(csrPem), name);
-  const settings = settingsFor(config, context);
+  const settings = settingsFor(config, folder, context);
   if (csr) settings.keyType = legoKeyType(csr.publicKey).toLowerCase();
   const { owner, ...files } = settings.files ?? {};
   const own = { email: account?.email, acceptTos: account?.acceptTos || context.options.acceptTos, eab: false };
@@ -59,6 +63,8 @@ async function draftPlan(
   // Whom an owner's name stands for is asked once, not for each of a thousand certificates.
   const plan = await complete(name, { ...settings, files }, csr, { ...context, options });
   rootsOf({ ...context, options: { ...options, caCertificates: [...plan.caCertificates] } });
+  const { hookTimeouts: usual } = plan;
+  const { pre, deploy, post } = config.hookTimeouts ?? {};
   const asked = owner === undefined ? undefined : (owners.get(owner) ?? resolveOwner(owner));
   if (owner !== undefined && asked) owners.set(owner, asked);
   return {
@@ -66,11 +72,14 @@ async function draftPlan(
     settings: { ...plan.settings, files: settings.files },
     account: { ...plan.account, keyType: account?.keyType ?? plan.account.keyType },
     owner: await asked,
+    hookEnv: [...plan.hookEnv, ...config.hookEnv],
+    hookTimeouts: { pre: pre ?? usual.pre, deploy: deploy ?? usual.deploy, post: post ?? usual.post },
   };
 }
 
 function settingsFor(
   config: CertificateConfig,
+  folder: string,
   { options, io }: CommandContext,
 ): { -readonly [K in keyof CertificateSettings]: CertificateSettings[K] } {
   const { account, files, hooks, propagation } = config;
@@ -96,7 +105,7 @@ function settingsFor(
     propagation: propagation ? withoutNothing(propagation) : usual,
     caCertificates: roots,
     files: files && withoutNothing(files),
-    hooks: hooks && withoutNothing(hooks),
+    hooks: hooks && withoutNothing({ cwd: folder, ...hooks }),
   });
 }
 
