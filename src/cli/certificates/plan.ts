@@ -67,7 +67,9 @@ export async function complete(
   const words = {
     ...{ server: '', servers: settings.servers ?? [settings.directoryUrl], dns: settings.dns },
     ...{ kid: options.kid, hmac: options.hmac, eab: options.eab, acceptTos: options.acceptTos },
-    ...{ caCertificates: settings.caCertificates ?? [], resolvers: settings.resolvers ?? [] },
+    // What the record does not say of the network the environment may.
+    ...{ caCertificates: settings.caCertificates ?? options.caCertificates },
+    ...{ resolvers: settings.resolvers ?? options.resolvers },
   };
   const { options: known, env } = namesSandbox(words)
     ? await withSandbox(words, io.env)
