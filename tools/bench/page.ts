@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
 import { type Client, clients } from './clients.ts';
 import type { Dns } from './lab.ts';
+import type { ManyResults } from './many.ts';
 import type { Sample } from './measure.ts';
 import type { StartTimes } from './start.ts';
 
@@ -16,6 +17,7 @@ export interface Row {
 export interface Results {
   readonly rows: readonly Row[];
   readonly start: StartTimes;
+  readonly many: ManyResults;
   readonly sizes: readonly number[];
   /** That the whole bench took. */
   readonly seconds: number;
@@ -52,6 +54,8 @@ function ratios(results: Results): string[] {
   const ratio = (a: string, b: string, size: number, dns: Dns = 'BIND') =>
     (wallOf(results, a, dns, size) / wallOf(results, b, dns, size)).toFixed(1);
   const { empty, version, help } = results.start;
+  const { count, check, renewals } = results.many;
+  const slowest = Math.min(...renewals.filter((one) => one.count === count).map(({ perMinute }) => perMinute));
   const rows: readonly (readonly [string, string, string])[] = [
     ['one name, times the floor, BIND', ratio('quoin', 'floor', 1), 'at most 3'],
     ['one name, times the floor, PowerDNS', ratio('quoin', 'floor', 1, 'PowerDNS'), 'at most 3'],
@@ -61,6 +65,12 @@ function ratios(results: Results): string[] {
     ['100 names, times faster than certbot without checks', ratio('certbot', 'quoin', 100), '4'],
     ['`--version`, times an empty Node script', (version / empty).toFixed(2), 'at most 1.5'],
     ['`--help`, times an empty Node script', (help / empty).toFixed(2), 'at most 1.5'],
+    [
+      `${count} stored certificates, none due, times reading their files`,
+      (check.quoin / check.reading).toFixed(2),
+      'at most 1.5',
+    ],
+    [`certificates a minute, ${count} due in one process`, slowest.toFixed(0), '600 or more'],
   ];
   return [line(['', 'measured', 'wanted']), line(['---', '---:', '---']), ...rows.map((row) => line(row)), ''];
 }
@@ -74,6 +84,27 @@ function growth(results: Results): string[] {
     }),
   );
   return [line(['', 'DNS', 'ms for each further name']), line(['---', '---', '---:']), ...cells, ''];
+}
+
+/** A store of many certificates. */
+function many({ many: { count, check, renewals, lego } }: Results): string[] {
+  const ms = (seconds: number) => `${(seconds * 1000).toFixed(0)} ms`;
+  const rows = renewals.map(({ count: size, parallel, perMinute, cpu, memory }) =>
+    line([`${size} certificates, ${parallel} at a time`, perMinute.toFixed(0), cpu.toFixed(1), memory.toFixed(0)]),
+  );
+  const peers = lego
+    ? [line([`lego, one after another in each of ${lego.processes} processes`, lego.perMinute.toFixed(0), '-', '-'])]
+    : [];
+  return [
+    `To find that of ${count} certificates none is due takes \`quoin renew\` ${ms(check.quoin)}; a Node script that reads the same files takes`,
+    `${ms(check.reading)}, and one that does nothing ${ms(check.empty)}. Renewed in one process, against \`quoin sandbox\` on the same two cores:`,
+    '',
+    line(['', 'a minute', 'CPU of quoin, s', 'peak memory, MiB']),
+    line(['---', '---:', '---:', '---:']),
+    ...rows,
+    ...peers,
+    '',
+  ];
 }
 
 /** docs/performance.md. */
@@ -101,6 +132,9 @@ export function page(results: Results): string {
     '## Growth',
     '',
     ...growth(results),
+    '## Many certificates',
+    '',
+    ...many(results),
     '## All numbers',
     '',
     ...(['BIND', 'PowerDNS'] as const).flatMap((dns) => columns.flatMap((column) => table(results, dns, column))),
