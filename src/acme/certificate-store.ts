@@ -6,6 +6,7 @@ import { ConfigError, isAppError, StorageError } from '../errors.ts';
 import { damaged, type FileOptions, namesIn, readIfThere, readJson, refuseNewer } from '../files.ts';
 import { acquireLock, type Lock, tryLock } from '../lock.ts';
 import type { Log } from '../log.ts';
+import { readRecord } from './certificate-record.ts';
 import { certificateSet, contentOf, fileOptions, type Intent, intentFolder, type SetFile } from './certificate-set.ts';
 import type { CertificateFiles, CertificatePaths, CertificateSettings, StoredCertificate } from './storage.ts';
 import { fileNameOf, lockName } from './store-names.ts';
@@ -188,18 +189,19 @@ function readLeaf(pem: string, path: string): X509Certificate {
 }
 
 function toStored(name: string, { metadata, ...pems }: Files, path: string): StoredCertificate {
-  const { domain, id, certUrl, quoin } = metadata ?? {};
+  const { certUrl, quoin } = metadata ?? {};
   refuseNewer(path, quoin?.version, VERSION);
-  const { version: _, ...settings } = quoin ?? { version: VERSION };
-  const isComplete = (found: object): found is CertificateSettings =>
-    'names' in found && Array.isArray(found.names) && 'directoryUrl' in found && 'dns' in found && 'keyType' in found;
   return {
     ...pems,
-    name: domain ?? id ?? name,
-    url: certUrl ?? '',
-    // One provider was a text before there could be several.
-    settings: isComplete(settings) ? { ...settings, dns: [settings.dns].flat() } : undefined,
+    name: nameIn(metadata) ?? name,
+    url: typeof certUrl === 'string' ? certUrl : '',
+    settings: readRecord(quoin, path),
   };
+
+  /** What the certificate calls itself, unless its files are called otherwise (`--filename` of lego 4): those are what we find it by. */
+  function nameIn({ domain, id }: Metadata = {}): string | undefined {
+    return [domain, id].find((one) => typeof one === 'string' && sharesFiles(one, name));
+  }
 }
 
 function metadataOf({ name, url, settings }: StoredCertificate, leaf: X509Certificate): string {
@@ -221,11 +223,16 @@ function metadataOf({ name, url, settings }: StoredCertificate, leaf: X509Certif
   return `${JSON.stringify(metadata, null, '\t')}\n`;
 }
 
+function sharesFiles(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((name) => name.replaceAll('*', '_').replaceAll(':', '-'));
+  return one === other;
+}
+
 /** `_.example.com` must not overwrite `*.example.com`. Unreadable metadata is about to be replaced and says nothing. */
 async function refuseOtherName(name: string, path: string): Promise<void> {
   const { domain, id } = (await readJson<Metadata>(path).catch(() => undefined)) ?? {};
   const other = domain ?? id;
-  if (other !== undefined && other !== name && fileNameOf(other) === fileNameOf(name)) {
+  if (typeof other === 'string' && other !== name && sharesFiles(other, name)) {
     throw new ConfigError(`${name} and ${other} would have the same files`, { hint: 'choose another name' });
   }
 }

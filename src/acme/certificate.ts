@@ -52,9 +52,14 @@ export function describeCertificate(pem: string): CertificateInfo {
   };
 }
 
-/** Whether the chain ends under a root of this common name. */
-export const leadsTo = (chain: readonly X509Certificate[], root: string): boolean =>
-  chain.some(({ issuer }) => commonName(issuer) === root);
+/**
+ * Whether the chain ends under a root of this common name. One that goes on from there, by a cross-signed root, leads somewhere
+ * else.
+ */
+export function leadsTo(chain: readonly X509Certificate[], root: string): boolean {
+  const last = chain.at(-1);
+  return last !== undefined && commonName(last.issuer) === root;
+}
 
 /** Refuses a chain that must not be installed: another key, other names, expired, or links that do not hold. */
 export function checkChain(

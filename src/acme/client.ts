@@ -5,7 +5,7 @@ import { limiter } from '../limiter.ts';
 import { plainText } from '../plain-text.ts';
 import { type AcmeResponse, addressAt, type LibraryResponse, parseAnswer } from './answer.ts';
 import type { Directory } from './directory.ts';
-import { NonceRefused, noncePool } from './nonces.ts';
+import { mayPass, NonceRefused, noncePool } from './nonces.ts';
 import { problemError, readProblem } from './problem.ts';
 import { type AcmeOptions, persist, retryAfterMs } from './retry.ts';
 
@@ -117,7 +117,16 @@ export async function connectAcme(options: ConnectOptions): Promise<AcmeConnecti
     log.debug(`acme: ${method.toUpperCase()} ${url} → ${response.status} ${plainText(response.text, 1000)}`);
     return { nonce, response };
   };
-  const nonces = noncePool(() => exchange(directory.newNonce, 'head'));
+  let nonceMethod = 'get';
+  const nonces = noncePool(async () => {
+    const method = nonceMethod;
+    const answer = await exchange(directory.newNonce, method);
+    if (answer.nonce || method === 'head' || mayPass(answer.response)) return answer;
+    // Some servers know the one method only, although they must answer both (RFC 8555 section 7.2). GET comes first, because
+    // Node closes the connection after an answer to HEAD that does not tell its length.
+    nonceMethod = 'head';
+    return exchange(directory.newNonce, nonceMethod);
+  });
   http.getNonce = nonces.take;
   http.request = async (url, method, { data } = {}) => {
     const { nonce, response } = await exchange(url, method, data);

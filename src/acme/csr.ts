@@ -1,11 +1,21 @@
-import { createPrivateKey, createPublicKey, type KeyObject, webcrypto } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, sign, webcrypto } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { BaseBlock } from 'asn1js';
 import { ConfigError } from '../errors.ts';
 
 /** id-pe-tlsfeature with status_request (RFC 7633): "must staple". */
 const TLS_FEATURE = { oid: '1.3.6.1.5.5.7.1.24', value: Buffer.from('3003020105', 'hex') };
 const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
+const COMMON_NAME = '2.5.4.3';
+/** RFC 2985 section 5.4.2. */
+const EXTENSION_REQUEST = '1.2.840.113549.1.9.14';
+/** The class of tags whose meaning depends on where they stand. */
+const CONTEXT = 3;
 /** The upper bound of a common name (RFC 5280 appendix A.1). */
 const LONGEST_COMMON_NAME = 64;
+
+const KEY_HINT = { hint: 'use an RSA key, or an EC key on P-256 or P-384' };
+const signAsync = promisify(sign);
 
 /** A certificate request that a user brought (RFC 2986). */
 export interface CertificateRequest {
@@ -13,6 +23,8 @@ export interface CertificateRequest {
   /** The common name and the DNS names, each once, as they stand there. */
   readonly names: readonly string[];
   readonly publicKey: KeyObject;
+  /** It asks for the extension. */
+  readonly mustStaple: boolean;
 }
 
 /** Reads PEM or DER. Throws `ConfigError` for what is no request, has a wrong signature, or asks for more than DNS names. */
@@ -36,6 +48,7 @@ export async function readCsr(content: Buffer, from: string): Promise<Certificat
       der,
       names: [...new Set([...common, ...others.map(({ value }) => value)])],
       publicKey: createPublicKey({ key: Buffer.from(request.publicKey.rawData), format: 'der', type: 'spki' }),
+      mustStaple: request.getExtension(TLS_FEATURE.oid) !== null,
     };
   } catch (error) {
     if (error instanceof ConfigError) throw error;
@@ -43,50 +56,64 @@ export async function readCsr(content: Buffer, from: string): Promise<Certificat
   }
 }
 
-async function x509Library(): Promise<X509> {
-  const loaded: X509 & { readonly default?: X509 } = await import('@peculiar/x509');
-  return loaded.default ?? loaded; // Bundled it is the CommonJS copy that acme-client has loaded.
-}
+/** Bundled, they are CommonJS copies. */
+const exportsOf = <T>(loaded: T & { readonly default?: T }): T => loaded.default ?? loaded;
+const x509Library = async (): Promise<X509> => exportsOf<X509>(await import('@peculiar/x509'));
+type X509 = typeof import('@peculiar/x509');
+type Crypto = Parameters<X509['Pkcs10CertificateRequestGenerator']['create']>[1];
 
-function algorithmOf(key: KeyObject): RsaHashedImportParams | EcKeyImportParams {
-  if (key.asymmetricKeyType === 'rsa') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
-  return { name: 'ECDSA', namedCurve: key.asymmetricKeyDetails?.namedCurve === 'secp384r1' ? 'P-384' : 'P-256' };
-}
-type RsaHashedImportParams = webcrypto.RsaHashedImportParams;
-type EcKeyImportParams = webcrypto.EcKeyImportParams;
+/** Signature algorithms (RFC 5758, RFC 4055) by the curve of the key, or `rsa`. */
+const algorithms: Readonly<Record<string, { readonly hash: string; readonly oid: string }>> = {
+  rsa: { hash: 'sha256', oid: '1.2.840.113549.1.1.11' },
+  prime256v1: { hash: 'sha256', oid: '1.2.840.10045.4.3.2' },
+  secp384r1: { hash: 'sha384', oid: '1.2.840.10045.4.3.3' },
+  secp521r1: { hash: 'sha512', oid: '1.2.840.10045.4.3.4' },
+};
 
-/** A certificate request (PKCS#10, DER) for these names, the first of them as common name where it fits. */
+/**
+ * A certificate request (PKCS#10, DER) for these names, the first of them as common name where it fits. Made of asn1js, which is
+ * below @peculiar/x509 as well: the whole of that takes longer to load than the rest of a run's code.
+ */
 export async function createCsr(
   names: readonly string[],
   keyPem: string,
   { mustStaple, commonName }: { readonly mustStaple: boolean; readonly commonName: boolean },
 ): Promise<Buffer> {
-  const x509 = await x509Library();
+  const asn1 = exportsOf<typeof import('asn1js')>(await import('asn1js'));
+  const sequence = (...value: readonly BaseBlock[]) => new asn1.Sequence({ value: [...value] });
+  const setOf = (value: BaseBlock) => new asn1.Set({ value: [value] });
+  const oid = (value: string) => new asn1.ObjectIdentifier({ value });
+  const extension = (id: string, value: ArrayBuffer | Uint8Array) =>
+    sequence(oid(id), new asn1.OctetString({ valueHex: value }));
+
   const key = createPrivateKey(keyPem);
-  const algorithm = algorithmOf(key);
-  const { subtle } = webcrypto;
-  const [privateKey, publicKey] = await Promise.all([
-    subtle.importKey('pkcs8', key.export({ type: 'pkcs8', format: 'der' }), algorithm, false, ['sign']),
-    subtle.importKey('spki', createPublicKey(key).export({ type: 'spki', format: 'der' }), algorithm, true, ['verify']),
-  ]);
+  const algorithm = algorithms[key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? ''];
+  if (!algorithm) throw new ConfigError('a private key of this kind cannot sign certificate requests', KEY_HINT);
   const first = names.find((name) => name.length <= LONGEST_COMMON_NAME);
-  const hash =
-    algorithm.name === 'ECDSA' && 'namedCurve' in algorithm && algorithm.namedCurve === 'P-384' ? 'SHA-384' : 'SHA-256';
-  const request = await x509.Pkcs10CertificateRequestGenerator.create(
-    {
-      name: commonName && first ? [{ CN: [first] }] : [],
-      keys: { privateKey, publicKey } as CryptoKeyPair,
-      signingAlgorithm: { name: algorithm.name, hash },
-      extensions: [
-        new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value }))),
-        ...(mustStaple ? [new x509.Extension(TLS_FEATURE.oid, false, TLS_FEATURE.value)] : []),
-      ],
-    },
-    webcrypto as unknown as Crypto,
+  const subject = commonName && first ? [setOf(sequence(oid(COMMON_NAME), new asn1.Utf8String({ value: first })))] : [];
+  const dnsNames = names.map(
+    (name) => new asn1.Primitive({ idBlock: { tagClass: CONTEXT, tagNumber: 2 }, valueHex: Buffer.from(name) }),
   );
-  return Buffer.from(request.rawData);
+  const extensions = [
+    extension(SUBJECT_ALTERNATIVE_NAME, sequence(...dnsNames).toBER()),
+    ...(mustStaple ? [extension(TLS_FEATURE.oid, TLS_FEATURE.value)] : []),
+  ];
+  // RFC 2986 section 4.1.
+  const info = sequence(
+    new asn1.Integer({ value: 0 }),
+    sequence(...subject),
+    asn1.fromBER(createPublicKey(key).export({ type: 'spki', format: 'der' })).result,
+    new asn1.Constructed({
+      idBlock: { tagClass: CONTEXT, tagNumber: 0 },
+      value: [sequence(oid(EXTENSION_REQUEST), setOf(sequence(...extensions)))],
+    }),
+  );
+  const signature = await signAsync(algorithm.hash, Buffer.from(info.toBER()), key);
+  const parameters = key.asymmetricKeyType === 'rsa' ? [new asn1.Null()] : [];
+  const signed = sequence(
+    info,
+    sequence(oid(algorithm.oid), ...parameters),
+    new asn1.BitString({ valueHex: signature }),
+  );
+  return Buffer.from(signed.toBER());
 }
-type X509 = typeof import('@peculiar/x509');
-type Generate = Parameters<X509['Pkcs10CertificateRequestGenerator']['create']>;
-type CryptoKeyPair = Generate[0]['keys'];
-type Crypto = Generate[1];

@@ -18,7 +18,7 @@ const isLoopback = (host: string): boolean => /^(?:localhost|127\.\d+\.\d+\.\d+|
 
 /** The directory's URL for a short name or a URL. `http://` is for loopback only. */
 export function directoryUrl(server: string): string {
-  const known = directories[server];
+  const known = Object.hasOwn(directories, server) ? directories[server] : undefined;
   if (known) return known;
   const url = URL.canParse(server) ? new URL(server) : undefined;
   if (!url || !/^https?:$/u.test(url.protocol)) {

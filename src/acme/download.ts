@@ -19,7 +19,7 @@ function readChain(pem: string): X509Certificate[] {
 
 /**
  * The chain at this address, or the alternate one that is preferred (RFC 8555 section 7.4.2): `shortest`, or the common name of
- * an issuer. An alternate that cannot be had is none.
+ * the root that it leads to. An alternate that cannot be had is none.
  */
 export async function downloadChain(
   url: string,

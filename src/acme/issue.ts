@@ -50,36 +50,52 @@ export async function issueCertificate(request: IssueRequest, context: IssueCont
   const resumed = await resume(request, context);
   const { order: first, keyPem } = resumed ?? (await begin(request, context));
   if (resumed) log.info(`resuming the order of an earlier run, which is ${first.status}`);
+  let ready = first.status === 'pending' ? undefined : first;
   try {
-    const ready = first.status === 'pending' ? await authorize(first, request, context) : first;
+    ready ??= await authorize(first, request, context);
     const valid = await finalize(ready, keyPem, request, context);
     return await download(valid, keyPem, request, context);
   } catch (error) {
     // A certificate that is refused today is refused tomorrow: the next run orders another one.
-    if (isAppError(error) && error.code === 'ACME_CERTIFICATE') await context.store.removePending(request.name);
+    if (isAppError(error) && error.code === 'ACME_CERTIFICATE') await forget(request, context);
     throw error;
   } finally {
-    if (request.deactivateAuthorizations) await deactivate(first, context);
+    // Nothing can become of an order whose authorizations are gone; but one that was ready may have been issued.
+    if (request.deactivateAuthorizations && (await deactivate(first, context)) && !ready)
+      await forget(request, context);
   }
 }
 
+/** No run comes back to the order; those at other CAs stay. */
+const forget = ({ name }: IssueRequest, { acme, store }: IssueContext): Promise<void> =>
+  store.removePending(name, acme.directory.url);
+
 /** What the certificate is asked to be; an order for anything else is not taken up again. */
-function fingerprint({ settings, keyPem, csr }: IssueRequest): string {
+function fingerprint({ settings, keyPem, csr, notBefore, notAfter }: IssueRequest): string {
   const { names, directoryUrl, accountId, keyType, profile, preferredChain, mustStaple, commonName } = settings;
   const wishes = [names, directoryUrl, accountId, keyType, profile, preferredChain, mustStaple, commonName ?? true];
   const key = [keyPem, csr?.der.toString('base64')];
+  const validity = notBefore || notAfter ? [notBefore, notAfter] : [];
   return createHash('sha256')
-    .update(JSON.stringify([...wishes, ...key]))
+    .update(JSON.stringify([...wishes, ...key, ...validity]))
     .digest('hex');
 }
 
-async function deactivate({ authorizations }: Order, { acme, log, signal }: IssueContext): Promise<void> {
-  const payload = { status: 'deactivated' };
-  const done = await Promise.allSettled(
-    authorizations.map((url) => acme.post(url, payload, { doing: 'deactivate an authorization' })),
-  );
-  const failure = done.find((one) => one.status === 'rejected');
-  if (failure && !signal.aborted) log.warn((failure.reason as Error).message);
+/** Gives the authorizations back, and tells whether that went well. Those that are invalid or expired are over anyway: malformed. */
+async function deactivate({ authorizations }: Order, { acme, log, signal }: IssueContext): Promise<boolean> {
+  const give = (url: string | undefined) =>
+    url && acme.post(url, { status: 'deactivated' }, { doing: 'deactivate an authorization', tolerate: ['malformed'] });
+  const [first, ...others] = authorizations;
+  try {
+    // One alone at first: a CA that is down takes all of its tries to show it.
+    await give(first);
+    await Promise.all(others.map(give));
+    return true;
+  } catch (error) {
+    if (!isAppError(error) && !signal.aborted) throw error;
+    if (!signal.aborted) log.warn((error as Error).message);
+    return false;
+  }
 }
 
 async function begin(request: IssueRequest, context: IssueContext) {
@@ -140,7 +156,7 @@ async function createOrder(request: IssueRequest, { acme, log }: IssueContext): 
 }
 
 async function resume(request: IssueRequest, { acme, store, log }: IssueContext) {
-  const pending: PendingOrder | undefined = await store.readPending(request.name);
+  const pending: PendingOrder | undefined = await store.readPending(request.name, acme.directory.url);
   if (!pending) return undefined;
   if (pending.settings === fingerprint(request) && pending.accountUrl === acme.accountUrl) {
     try {
@@ -154,7 +170,7 @@ async function resume(request: IssueRequest, { acme, store, log }: IssueContext)
       log.debug(`the order of an earlier run is gone: ${error.message}`);
     }
   }
-  await store.removePending(request.name);
+  await store.removePending(request.name, acme.directory.url);
   return undefined;
 }
 
@@ -173,11 +189,11 @@ function isGone(error: unknown): error is AcmeError {
 
 /** Has every pending authorization validated; ends with the order ready to be finalized. */
 async function authorize(order: Order, request: IssueRequest, context: IssueContext): Promise<Order> {
-  const { acme, dns, store } = context;
+  const { acme, dns } = context;
   const all = await Promise.all(order.authorizations.map((url) => readAuthorization(url, acme)));
   const unusable = all.find(({ status }) => status !== 'valid' && status !== 'pending');
   if (unusable) {
-    await store.removePending(request.name); // Or every later run would end here.
+    await forget(request, context); // Or every later run would end here.
     return failed(order, context);
   }
   const challenges = await Promise.all(
@@ -259,7 +275,8 @@ async function download(
   const { certificate: url } = order;
   const chain = await downloadChain(url, { preferredChain, timeoutMs: request.timeoutMs }, context);
   const publicKey = request.csr?.publicKey ?? createPublicKey(keyPem ?? '');
-  checkChain(chain, publicKey, names, new Date());
+  // Who asks for a certificate that begins later gets one.
+  checkChain(chain, publicKey, names, new Date(Math.max(Date.now(), request.notBefore?.getTime() ?? 0)));
   const [leaf, ...issuers] = chain;
   return {
     name: request.name,

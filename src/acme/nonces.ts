@@ -11,6 +11,9 @@ export class NonceRefused extends Error {
   }
 }
 
+/** Whether this refusal is for now only. */
+export const mayPass = ({ status }: LibraryResponse): boolean => status === 429 || status >= 500;
+
 /**
  * Nonces of earlier answers, oldest first (RFC 8555 section 6.5). A lane that finds none fetches one for itself, so that there
  * are never more requests for nonces than lanes.
@@ -24,7 +27,7 @@ export function noncePool(fetch: () => Promise<{ nonce: string | undefined; resp
       if (known !== undefined) return known;
       const { nonce, response } = await fetch();
       if (nonce) return nonce;
-      if (response.status === 429 || response.status >= 500) throw new NonceRefused(response);
+      if (mayPass(response)) throw new NonceRefused(response);
       throw new AcmeError('ACME_PROTOCOL', `acme: the CA gave no nonce: it answered ${response.status}`);
     },
   };

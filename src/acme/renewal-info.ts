@@ -24,6 +24,8 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** RFC 9773 section 4.3.3. */
 const USUAL_MS = 6 * 3_600_000;
+/** Of an explanation: it is kept, and shown. */
+const MOST_OF_URL = 1_000;
 
 /** Asks the CA, once and without a signature. `AcmeError` with the HTTP status where there is no usable answer. */
 export async function fetchRenewalInfo(
@@ -40,16 +42,19 @@ export async function fetchRenewalInfo(
   }
   const body = expectObject({ ...response, body: response.data }, url);
   const window = (body.suggestedWindow ?? {}) as { start?: unknown; end?: unknown };
-  const [start, end] = [new Date(String(window.start)), new Date(String(window.end))];
+  const [start, end] = [timeOf(window.start), timeOf(window.end)];
   // Section 4.2: the end is after the start, else the answer is ignored.
   if (!(start.getTime() < end.getTime()))
     throw new AcmeError('ACME_RENEWAL_INFO', `acme: ${url} suggests no window: ${plainText(response.text, 120)}`);
+  const explanation = addressAt(body.explanationURL, url) ?? '';
   const asked = retryAfterMs(response.headers['retry-after'], Date.now()) ?? USUAL_MS;
   return {
-    window: { start, end, explanationUrl: addressAt(body.explanationURL, url) },
+    window: { start, end, explanationUrl: explanation.length > MOST_OF_URL ? undefined : explanation || undefined },
     askAgainMs: Math.min(Math.max(asked, MINUTE_MS), DAY_MS),
   };
 }
+
+const timeOf = (value: unknown): Date => new Date(typeof value === 'string' ? value : Number.NaN);
 
 /** A point of the window, each as likely as any other, so that the clients of a CA spread (section 4.2). */
 export const pointIn = ({ start, end }: Pick<SuggestedWindow, 'start' | 'end'>): Date =>
@@ -66,8 +71,11 @@ export interface AskContext {
   readonly log: Log;
 }
 
-/** Whether the CA is to be asked now. */
-export const mayAsk = ({ ari }: RenewalState, now: Date): boolean => !ari || Date.parse(ari.askAgain) <= now.getTime();
+/** Whether the CA is to be asked now. A time that is more than a day ahead was noted by a clock that was wrong. */
+export function mayAsk({ ari }: RenewalState, now: Date): boolean {
+  const wait = ari ? Date.parse(ari.askAgain) - now.getTime() : 0;
+  return wait <= 0 || wait > DAY_MS;
+}
 
 /**
  * The state with what the CA says about the certificate now. A point of the window is chosen when the window is new, and kept. No
@@ -91,6 +99,10 @@ export async function askCa(state: RenewalState, pem: string, context: AskContex
       url = fresh;
       return fetchRenewalInfo(url, id ?? '', { transport, signal });
     });
+    // Let's Encrypt answers with the last hour when a certificate must go, however young it is. An older window is a mistake, which
+    // would have each new certificate renewed at every run.
+    if (found.window.end.getTime() < Date.parse(state.notBefore) - DAY_MS)
+      throw new AcmeError('ACME_RENEWAL_INFO', `acme: ${url} suggests a time before the certificate was issued`);
     const [start, end] = [found.window.start.toISOString(), found.window.end.toISOString()];
     const isKnown = before?.chosen !== undefined && before.start === start && before.end === end;
     const chosen = isKnown ? before.chosen : pointIn(found.window).toISOString();

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { makeFolder, namesIn, readJson, removeFile, writeFileAtomic } from '../files.ts';
 import type { CertificateInfo } from './certificate.ts';
+import { usableState } from './renewal-file.ts';
 import { fileNameOf } from './store-names.ts';
 
 const VERSION = 1;
@@ -29,6 +30,8 @@ export interface FailureState {
   readonly code: string;
   readonly exitCode: number;
   readonly message: string;
+  /** By directory of the CA: the time before which it wants no other attempt. */
+  readonly limits?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What is known about renewing one certificate, beside its files: all of it can be lost without harm. */
@@ -58,8 +61,8 @@ export function openRenewals(folder: string): RenewalStore {
   const fileOf = (name: string) => join(folder, `${fileNameOf(name)}.json`);
   return {
     async read(name) {
-      const file = await readJson<RenewalState & { version: unknown }>(fileOf(name)).catch(() => undefined);
-      return file && file.version === VERSION && typeof file.certificate === 'string' ? file : undefined;
+      const file = await readJson<{ version?: unknown }>(fileOf(name)).catch(() => undefined);
+      return file?.version === VERSION ? usableState({ ...file }) : undefined;
     },
     async write(name, state) {
       await makeFolder(folder);
@@ -124,11 +127,14 @@ export interface Due {
 
 /**
  * When a certificate is to be renewed: at the point chosen of the CA's window; else with a third of the lifetime left, or half of it
- * for lives of ten days or less; at the latest in the last tenth. `renewDays` takes the place of the third, and counts beside the window.
+ * for lives of ten days or less; at the latest in the last tenth. `renewDays` takes the place of the third, and counts beside the
+ * window; it does not count where the whole lifetime is no longer.
  */
-export function dueOf({ notBefore, notAfter, ari }: RenewalState, { renewDays, ariDisabled }: DueOptions): Due {
+export function dueOf({ notBefore, notAfter, ari }: RenewalState, options: DueOptions): Due {
   const end = Date.parse(notAfter);
   const lifetime = end - Date.parse(notBefore);
+  // More days than it has: it would be due again as soon as it is there, at every run.
+  const renewDays = (options.renewDays ?? 0) * DAY_MS < lifetime ? options.renewDays : undefined;
   const isShort = lifetime <= SHORT_LIFETIME_MS;
   const usual: Due =
     renewDays === undefined
@@ -137,7 +143,7 @@ export function dueOf({ notBefore, notAfter, ari }: RenewalState, { renewDays, a
           why: `a ${isShort ? 'half' : 'third'} of its lifetime is left`,
         }
       : { at: new Date(end - renewDays * DAY_MS), why: `${renewDays} days are left` };
-  if (ariDisabled || !ari?.chosen) return usual;
+  if (options.ariDisabled || !ari?.chosen) return usual;
   const chosen: Due = {
     at: new Date(ari.chosen),
     why: `the CA suggests it${ari.explanationUrl ? `, see ${ari.explanationUrl}` : ''}`,

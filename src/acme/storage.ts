@@ -169,9 +169,10 @@ export interface Store {
   /** Changes whenever the certificate's file does. */
   stamp(name: string): string;
   /** A damaged file is set aside, with a warning. */
-  readPending(name: string): Promise<PendingOrder | undefined>;
+  readPending(name: string, directoryUrl?: string): Promise<PendingOrder | undefined>;
   writePending(name: string, order: PendingOrder): Promise<void>;
-  removePending(name: string): Promise<void>;
+  /** At this CA, or at all of them. */
+  removePending(name: string, directoryUrl?: string): Promise<void>;
   /** When to renew it, and how the last attempt went; undefined when nothing is known. */
   readRenewal(name: string): Promise<RenewalState | undefined>;
   writeRenewal(name: string, state: RenewalState): Promise<void>;
@@ -191,7 +192,8 @@ export function openStore(path: string, { log = silentLog }: { readonly log?: Lo
   const accounts = openAccounts(accountFolder);
   const certificates = openCertificates(root, log);
   const orders = openOrders(orderFolder, log);
-  const renewals = openRenewals(join(root, 'renewals'));
+  const renewalFolder = join(root, 'renewals');
+  const renewals = openRenewals(renewalFolder);
 
   return {
     root,
@@ -199,7 +201,8 @@ export function openStore(path: string, { log = silentLog }: { readonly log?: Lo
 
     async probe() {
       await makeFolder(root);
-      for (const folder of [accountFolder, certificateFolder, locks, orderFolder, journalFolder, intentFolder(root)]) {
+      const written = [accountFolder, certificateFolder, locks, orderFolder, journalFolder, renewalFolder];
+      for (const folder of [...written, intentFolder(root)]) {
         await probeFolder(folder);
         await sweepFolder(folder);
       }

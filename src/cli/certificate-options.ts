@@ -1,18 +1,25 @@
 import { ConfigError } from '../errors.ts';
-import { type Flag, flag, text, type ValuesOf } from './options.ts';
+import { boolean, type Flag, flag, text, type ValuesOf } from './options.ts';
 import { pfxFlags } from './pfx-options.ts';
 
-/** Flags of the commands about one stored certificate. What they do has no variables: none should act unasked. */
+/** Flags of the commands about one stored certificate. They have no variables, but for those that lego 5 has, too. */
 
 const yes = (): boolean => true;
 
 export const revokeFlags = {
   reason: flag({
     flags: '--reason <reason>',
+    env: 'REASON',
     parse: text,
     help: 'number or name of RFC 5280: keyCompromise, affiliationChanged, superseded, cessationOfOperation ...',
   }),
-  keep: flag({ flags: '--keep', parse: yes, fallback: false, help: 'leave the files where they are' }),
+  keep: flag({
+    flags: '--keep',
+    env: 'KEEP',
+    parse: boolean,
+    fallback: false,
+    help: 'leave the files where they are',
+  }),
   withCertificateKey: flag({
     flags: '--with-certificate-key',
     parse: yes,

@@ -14,6 +14,9 @@ export interface Flag<T> {
   readonly fallback?: T;
 }
 
+/** What a timer can hold. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export const text = (value: string): string => value;
 export const list = (value: string): string[] =>
   value
@@ -21,13 +24,23 @@ export const list = (value: string): string[] =>
     .map((part) => part.trim())
     .filter(Boolean);
 
-/** Milliseconds. */
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds. Seconds alone, or parts with units, as Go writes them: `1h30m`. */
 export function duration(value: string, flag: string): number {
-  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/u.exec(value.trim());
-  if (!found)
-    throw new ConfigError(`${flag} ${value} is no duration`, { hint: 'write seconds, or such as 90s, 5m, 1h' });
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[(found[2] ?? 's') as 's'];
-  return Number(found[1]) * unit;
+  const text = value.trim();
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/gu)];
+  if (/^\d+(?:\.\d+)?$/u.test(text)) return Number(text) * 1000;
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text)
+    throw new ConfigError(`${flag} ${value} is no duration`, { hint: 'write seconds, or such as 90s, 5m, 1h30m' });
+  return parts.reduce((sum, [, amount, unit = 's']) => sum + Number(amount) * (UNITS[unit] ?? 0), 0);
+}
+
+/** The same, of what a timer waits for: Node takes what is longer for no time at all. */
+export function waiting(value: string, flag: string): number {
+  const ms = duration(value, flag);
+  if (ms > LONGEST_TIMER_MS) throw new ConfigError(`${flag} ${value} is too long`, { hint: 'the longest time is 24d' });
+  return ms;
 }
 
 export function days(value: string, flag: string): number {

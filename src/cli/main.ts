@@ -4,7 +4,8 @@ import { createLog, type Log } from '../log.ts';
 import { Redactor } from '../redact.ts';
 import { withEnvFiles } from './dotenv.ts';
 import type { Io } from './io.ts';
-import { refuseLegoFlags } from './lego-flags.ts';
+import { withConfigFile } from './lego-dialect.ts';
+import { legoLog, legoWarnings, refuseLegoCommand, refuseLegoFlags } from './lego-flags.ts';
 import { declarations, type Given, type Options, readOptions } from './options.ts';
 import { type Invocation, parseCommandLine } from './program.ts';
 import { errorJson, exitCodeOf, renderError } from './render-error.ts';
@@ -64,7 +65,7 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
   let invocation: Invocation;
   try {
     invocation = parseCommandLine(
-      argv,
+      withConfigFile(argv, world.env, world.cwd),
       (text) => world.stdout.write(text),
       (text) => world.stderr.write(text),
     );
@@ -81,8 +82,10 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     const named = readOptions(invocation.given, world.env).envFile;
     const warnings: string[] = [];
     let io: Io = { ...world, env: withEnvFiles(world.env, world.cwd, named, (message) => warnings.push(message)) };
-    options = readOptions(invocation.given, io.env);
+    options = { ...readOptions(invocation.given, io.env), ...legoLog(invocation.given, io.env) };
+    refuseLegoCommand(invocation.command);
     refuseLegoFlags(invocation.given, invocation.command === 'run' ? io.env : {});
+    warnings.push(...legoWarnings(io.env));
     if (
       usesServers.has(invocation.command) &&
       [...options.servers, ...options.dns].some((name) => /\bsandbox$/u.test(name))

@@ -13,6 +13,7 @@ import {
   text,
   time,
   type ValuesOf,
+  waiting,
 } from './flags.ts';
 import { hookFlags } from './hook-options.ts';
 import { pfxFlags } from './pfx-options.ts';
@@ -266,7 +267,7 @@ export const declarations = {
     flags: '--dns.propagation.wait <time>',
     older: ['--dns.propagation-wait <time>'],
     env: 'DNS_PROPAGATION_WAIT',
-    parse: duration,
+    parse: waiting,
     help: 'wait so long instead of asking the name servers',
   }),
   disableAns: flag({
@@ -289,28 +290,28 @@ export const declarations = {
     flags: '--dns-timeout <time>',
     older: ['--dns.timeout <time>'],
     env: 'DNS_TIMEOUT',
-    parse: duration,
+    parse: waiting,
     fallback: 10_000,
     help: 'longest wait for an answer of a DNS server (default: 10s)',
   }),
   certTimeout: flag({
     flags: '--cert.timeout <time>',
     env: 'CERT_TIMEOUT',
-    parse: duration,
+    parse: waiting,
     fallback: 120_000,
     help: 'longest wait for the CA to validate, and again to issue (default: 2m)',
   }),
   httpTimeout: flag({
     flags: '--http-timeout <time>',
     env: 'HTTP_TIMEOUT',
-    parse: duration,
+    parse: waiting,
     fallback: 30_000,
     help: 'longest wait for an HTTP answer of the CA (default: 30s)',
   }),
   maxWait: flag({
     flags: '--max-wait <time>',
     env: 'MAX_WAIT',
-    parse: duration,
+    parse: waiting,
     fallback: 120_000,
     help: 'longest wait that a CA or an API may ask for (default: 2m)',
   }),

@@ -5,7 +5,9 @@ import { applyFlags } from './apply-options.ts';
 import { exportFlags, revokeFlags } from './certificate-options.ts';
 import { shells } from './completion/shells.ts';
 import { importFlags } from './import-options.ts';
-import { legoFlags } from './lego-flags.ts';
+import { fromLego } from './lego-dialect.ts';
+import { legoCommands, legoFlags } from './lego-flags.ts';
+import { listFlags } from './list-options.ts';
 import { declarations, type Flag, type Given, list, longName } from './options.ts';
 import { persistActions, persistFlags } from './persist-options.ts';
 import { sandboxFlags } from './sandbox-options.ts';
@@ -29,11 +31,12 @@ export function parseCommandLine(
   write: (text: string) => void,
   fail: (text: string) => void,
 ): Invocation {
-  const { program, invoked } = declareProgram(argv, write, fail);
-  program.parse([...argv], { from: 'user' });
+  const { argv: words, given: said } = fromLego(argv);
+  const { program, invoked } = declareProgram(words, write, fail);
+  program.parse([...words], { from: 'user' });
   const invocation = invoked();
   if (!invocation) throw new Error('commander ran no command');
-  return invocation;
+  return said.size === 0 ? invocation : { ...invocation, given: new Map([...said, ...invocation.given]) };
 }
 
 /** The program with the flags of all its commands, for completion and the man page: nothing is parsed with it. */
@@ -96,6 +99,9 @@ function declareProgram(
     return made;
   };
   command('run', 'obtain the certificate, or renew it when it is due');
+  /** What names certificates in lego 4, and in lego 5. */
+  const named = (...flags: string[]) =>
+    flags.flatMap((name) => (given.get(name) ?? []).flatMap((value) => (value === true ? [] : list(value))));
   /** A command about stored certificates, which lego 4 names by `-d`. */
   const about = (
     argument: string,
@@ -106,8 +112,7 @@ function declareProgram(
     const name = made.name();
     const own = new Map<string, (string | true)[]>();
     made.argument(argument, meaning).action((words: string | string[]) => {
-      const more = (given.get('--domains') ?? []).flatMap((value) => (value === true ? [] : list(value)));
-      invocation = { command: name, given, own, words: [words, more].flat() };
+      invocation = { command: name, given, own, words: [words, named('--domains', '--cert.name')].flat() };
     });
     if (!argv.includes(name)) return;
     const declared = new Set(made.options.map(({ long }) => long));
@@ -120,7 +125,7 @@ function declareProgram(
   command('renew', 'renew what is due, of all certificates in the store or of those named')
     .argument('[name...]', 'as quoin list shows it')
     .action((words: string[]) => {
-      invocation = { command: 'renew', given, words };
+      invocation = { command: 'renew', given, words: [...words, ...named('--cert.name')] };
     });
   const ofApply = new Map<string, (string | true)[]>();
   const apply = command('apply', 'obtain and renew the certificates of a configuration file')
@@ -131,7 +136,12 @@ function declareProgram(
   if (argv.includes('apply'))
     for (const { flags, help } of Object.values(applyFlags)) add(apply, flags, help, false, ofApply);
   about('[name...]', command('revoke', 'revoke certificates, and archive their files'), revokeFlags);
-  command('list', 'show what is in the store');
+  const ofList = new Map<string, (string | true)[]>();
+  const listing = command('list', 'show what is in the store').action(() => {
+    invocation = { command: 'list', given, own: ofList };
+  });
+  if (argv.includes('list'))
+    for (const { flags, help } of Object.values(listFlags)) add(listing, flags, help, false, ofList);
   about('<name>', command('show', 'show all about one certificate of the store'), {});
   about('<name>', command('export', 'write a stored certificate in another shape'), exportFlags);
   about(
@@ -186,8 +196,7 @@ function declareProgram(
   for (const [name, description] of Object.entries(persistActions)) {
     const made = persist.command(name).description(description).argument('[name...]', 'domain names, as with -d');
     made.action((words: string[]) => {
-      const more = (given.get('--domains') ?? []).flatMap((value) => (value === true ? [] : list(value)));
-      invocation = { command: 'persist', given, own: ofPersist, words: [name, ...words, ...more] };
+      invocation = { command: 'persist', given, own: ofPersist, words: [name, ...words, ...named('--domains')] };
     });
     if (argv.includes('persist')) for (const add of [addAll, addPersist]) add(made);
   }
@@ -209,5 +218,13 @@ function declareProgram(
     for (const key of ['json', 'quiet', 'debug', 'noColor', 'envFile'] as const)
       add(sandbox, declarations[key].flags, declarations[key].help, false);
   }
+  for (const name of Object.keys(legoCommands).filter((word) => argv.includes(word)))
+    program
+      .command(name, { hidden: true })
+      .allowUnknownOption()
+      .argument('[words...]')
+      .action(() => {
+        invocation = { command: name, given };
+      });
   return { program, invoked: () => invocation };
 }

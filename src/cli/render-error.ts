@@ -17,6 +17,10 @@ export function renderError(error: unknown, debug: boolean): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** One line for what failed beside others; of a bug all that helps to find it, since the others go on. */
+export const failureOf = (name: string, error: unknown): string =>
+  `${name}: ${isAppError(error) ? error.message : renderError(error, false).trimEnd()}`;
+
 /** The same for machines: `{"error": {"code", "message", "hint", ...}}`. */
 export function errorJson(error: unknown): object {
   if (!isAppError(error))

@@ -88,6 +88,7 @@ const DNS_NAME = /^([^=]*=)?sandbox$/u;
 
 interface Wanted extends Pick<Options, 'server' | 'kid' | 'hmac'> {
   readonly servers: readonly string[];
+  readonly caCertificates: readonly string[];
   readonly dns: readonly string[];
 }
 
@@ -105,6 +106,8 @@ export async function withSandbox<O extends Wanted>(options: O, env: Env): Promi
     QUOIN_DNS_RESOLVERS: resolver,
   } = sandbox;
   const asCa = options.servers.includes(NAME);
+  // Its terms and its roots are no other CA's.
+  const alone = options.servers.every((one) => one === NAME);
   const asDns = options.dns.some((typed) => DNS_NAME.test(typed));
   if (asDns && !sandbox.RFC2136_NAMESERVER) {
     throw new ConfigError('the running sandbox has no DNS server of its own', {
@@ -115,7 +118,9 @@ export async function withSandbox<O extends Wanted>(options: O, env: Env): Promi
   return {
     options: {
       ...options,
-      ...(asCa ? { server, servers: [server], caCertificates: [root], acceptTos: true } : {}),
+      ...(asCa ? { server, servers: options.servers.map((one) => (one === NAME ? server : one)) } : {}),
+      ...(asCa ? { caCertificates: alone ? [root] : [root, ...options.caCertificates] } : {}),
+      ...(asCa && alone ? { acceptTos: true } : {}),
       ...(asCa && !bound ? { eab: true, kid: sandbox.QUOIN_EAB_KID, hmac: sandbox.QUOIN_EAB_HMAC } : {}),
       ...(asDns ? { dns: options.dns.map((typed) => typed.replace(DNS_NAME, '$1rfc2136')) } : {}),
       // No other server knows the zones of a sandbox.

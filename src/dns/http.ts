@@ -3,6 +3,7 @@ import { type HttpResponse, type Transport, TransportError } from '../http.ts';
 import type { Log } from '../log.ts';
 import { plainText } from '../plain-text.ts';
 import type { Answer, Body, CallOptions, Problem, Rest, RestOptions } from './kit/contract.ts';
+import { restFrom } from './kit/rest.ts';
 
 export interface HttpSettings {
   readonly provider: string;
@@ -94,16 +95,7 @@ export function createRest(
     return { status, headers: response.headers, body: read<T>(what, answer, status) };
   }
 
-  const send = async <T>(method: string, path: string, options: CallOptions) =>
-    (await request<T>(method, path, options)).body;
-  return {
-    request,
-    get: (path, query, options) => send('GET', path, { query: query ?? {}, ...options }),
-    post: (path, body, options) => send('POST', path, { body, ...options }),
-    put: (path, body, options) => send('PUT', path, { body, ...options }),
-    patch: (path, body, options) => send('PATCH', path, { body, ...options }),
-    delete: (path, body, options) => send('DELETE', path, { body, ...options }),
-  };
+  return restFrom(request);
 }
 
 function parseBody(text: string): unknown {

@@ -124,8 +124,8 @@ describe("lego's flags", () => {
   });
 
   it.each([
-    [['--config', 'x.yml'], '--config is not supported'],
-    [['--log.level', 'debug'], '--log.level is not supported'],
+    [['--config', 'x.yml'], '--config has no place here'],
+    [['--log.level', 'loud'], '--log.level loud is not supported'],
     [['--tls-skip-verify'], '--tls-skip-verify is not supported: TLS is always verified'],
     [['--http'], '--http is not supported: quoin proves names by DNS-01 only'],
   ])('that quoin lacks are refused, before anything else: %j', async (flags, told) => {

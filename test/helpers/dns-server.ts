@@ -40,9 +40,16 @@ const toRecord = ([name, type, data]: Row, ttl = 60): ResourceRecord => {
         ? addressData(data)
         : type === 'SOA'
           ? soaData({ primary: data, mailbox: data, serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 3600 })
-          : nameData(data);
+          : type === 'CAA'
+            ? caaData(data)
+            : nameData(data);
   return { name, type, class: 'IN', ttl, data: bytes };
 };
+/** `0 issue ca.example; validationmethods=dns-01` (RFC 8659 section 4.1.1). */
+function caaData(data: string): Buffer {
+  const [, flags, tag = '', value = ''] = /^(\d+) (\w+) (.*)$/u.exec(data) ?? [];
+  return Buffer.concat([Buffer.from([Number(flags), tag.length]), Buffer.from(tag + value, 'latin1')]);
+}
 const within = (name: string, zone: string) => name === zone || name.endsWith(`.${zone}`);
 
 /** Answers for the deepest of its zones, as RFC 1034 section 4.3.2 has it, with wildcards and DNAME. */

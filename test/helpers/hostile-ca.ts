@@ -32,6 +32,9 @@ export interface Call {
   readonly step: Step;
   readonly url: string;
   readonly method: string;
+  readonly userAgent: string;
+  /** By `performance.now()`. */
+  readonly at: number;
   readonly header: { nonce?: string; kid?: string; jwk?: object };
   readonly payload: Record<string, unknown> | undefined;
 }
@@ -178,6 +181,8 @@ export async function startHostileCa() {
       step,
       url,
       method: request.method ?? '',
+      userAgent: request.headers['user-agent'] ?? '',
+      at: performance.now(),
       header,
       payload: jws?.payload ? decode(jws.payload) : undefined,
     };

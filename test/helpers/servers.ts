@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +23,8 @@ export interface Lab {
   /** The TXT values that the DNS server shows right now. */
   txt(name: string, server?: string): string[];
   pebbleLog(): string;
+  /** What Pebble 2.10 answers when it is asked when to renew this certificate (RFC 9773). */
+  suggestRenewal(certificatePem: string, start: Date, end: Date): Promise<void>;
   /** Pauses and continues the DNS server. */
   dns: { kill(signal: NodeJS.Signals): void };
   stop(): Promise<void>;
@@ -39,6 +42,8 @@ export interface LabOptions {
   readonly records?: string;
   readonly nonceReject?: number;
   readonly authzReuse?: number;
+  /** Roots of Pebble besides the first one, each with a chain of its own. */
+  readonly alternateRoots?: number;
   readonly eab?: { readonly kid: string; readonly hmac: string };
   /** Knot on 127.0.0.2 as a second name server of the first zone, which hears of changes only by its own refresh. */
   readonly secondary?: boolean;
@@ -54,7 +59,7 @@ export interface LabOptions {
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Unpacked from Debian sid by tools/install-lab.sh, where that went well. */
-const NEW_PEBBLE = join(homedir(), '.cache/quoin-lab/pebble/usr/bin/pebble');
+export const NEW_PEBBLE = join(homedir(), '.cache/quoin-lab/pebble/usr/bin/pebble');
 const pebbleProgram = (): string => (existsSync(NEW_PEBBLE) ? NEW_PEBBLE : 'pebble');
 
 const isThere = (program: string): boolean => {
@@ -108,7 +113,7 @@ function dig(port: number, type: string, name: string, server = '127.0.0.1'): st
 }
 
 export async function startLab(options: LabOptions = {}): Promise<Lab> {
-  const { zones = ['example.test'], nonceReject = 0, authzReuse = 0, eab } = options;
+  const { zones = ['example.test'], nonceReject = 0, authzReuse = 0, alternateRoots = 0, eab } = options;
   const secondRecords = options.secondary ? '@ NS ns2\nns2 A 127.0.0.2' : '';
   const records = [options.records ?? '', secondRecords].join('\n');
   const folder = mkdtempSync(join(tmpdir(), 'quoin-lab-'));
@@ -178,11 +183,28 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       PEBBLE_VA_NOSLEEP: '1',
       PEBBLE_WFE_NONCEREJECT: String(nonceReject),
       PEBBLE_AUTHZREUSE: String(authzReuse),
+      PEBBLE_ALTERNATE_ROOTS: String(alternateRoots),
     });
     const pebbleLog = () => readFileSync(join(folder, 'pebble.log'), 'utf8');
     await until('pebble', () => pebbleLog().includes('ACME directory available'));
     return {
       folder,
+      async suggestRenewal(certificatePem, start, end) {
+        const ca = readFileSync(join(folder, 'ca.pem'));
+        const body = JSON.stringify({
+          Certificate: certificatePem.slice(0, certificatePem.indexOf('-----END CERTIFICATE-----') + 26),
+          ARIResponse: JSON.stringify({ suggestedWindow: { start: start.toISOString(), end: end.toISOString() } }),
+        });
+        const url = `https://127.0.0.1:${managementPort}/set-renewal-info/`;
+        const said = await new Promise((resolve, reject) => {
+          const asked = request(url, { method: 'POST', ca, headers: { 'user-agent': 'test' } }, (answer) => {
+            let text = '';
+            answer.on('data', (chunk) => (text += chunk)).on('end', () => resolve(`${answer.statusCode} ${text}`));
+          });
+          asked.on('error', reject).end(body);
+        });
+        if (!/^20\d/u.test(String(said))) throw new Error(`Pebble's management answered ${said}`);
+      },
       directoryUrl: `https://127.0.0.1:${acmePort}/dir`,
       caFile: join(folder, 'ca.pem'),
       dnsPort,

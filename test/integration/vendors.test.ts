@@ -22,6 +22,11 @@ const kinds: readonly (readonly [kind: string, id: string, variant: string])[] =
   ['values only, which cannot be asked for', 'netcup', 'cloudDns'],
   ['one value at a time', 'dode', 'default'],
   ['a web hook', 'httpreq', 'default'],
+  ['settings in YAML', 'designate', 'default'],
+  ['XML, and a list of public suffixes', 'namecheap', 'default'],
+  ['an SDK that speaks XML', 'route53', 'default'],
+  ['an SDK that speaks JSON', 'lightsail', 'default'],
+  ['credentials from the SDK', 'route53', 'assumedRole'],
 ];
 const zone = 'example.com';
 const challenge = `_acme-challenge.${zone}`;
@@ -97,9 +102,20 @@ describeWith(['openssl'], 'quoin run through the API of a vendor, with the CA an
     return { proxy, vendor: serving, env };
   }
 
+  /** What OS_* variables say, said in clouds.yaml. */
+  function cloudsFile({ OS_REGION_NAME: region, ...auth }: Record<string, string>) {
+    const lines = Object.entries(auth).map(
+      ([name, value]) => `      ${name.slice('OS_'.length).toLowerCase()}: '${value}'`,
+    );
+    const file = join(folder, 'clouds.yaml');
+    writeFileSync(file, ['clouds:', '  home:', `    region_name: ${region}`, '    auth:', ...lines, ''].join('\n'));
+    return { OS_CLOUD: 'home', OS_CLIENT_CONFIG_FILE: file };
+  }
+
   it.each(kinds)('%s: %s %s', async (_kind, id, variant) => {
     const fixtures = await import(`../../fixtures/dns/${id}.ts`);
-    const fixture: Fixture = variant === 'default' ? fixtures.default() : fixtures.variants[variant]();
+    const made: Fixture = variant === 'default' ? fixtures.default() : fixtures.variants[variant]();
+    const fixture = id === 'designate' ? { ...made, env: cloudsFile(made.env) } : made;
     const { proxy, vendor, env } = await worldOf(fixture);
     if (fixture.cannot?.['adds a value next to values of others'] !== undefined)
       fake.drop(zone, ({ value }) => value === 'someone-else');

@@ -5,6 +5,7 @@ import { isAppError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { settleSideBySide } from '../../side-by-side.ts';
 import type { CommandContext } from '../main.ts';
+import { failureOf } from '../render-error.ts';
 import type { CertificatePlan } from './plan.ts';
 import { type Result, secure } from './secure.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
@@ -44,7 +45,7 @@ function logFor(name: string, log: Log): Log {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), waiting: at('waiting') };
 }
 
-/** Sees to all plans, some at a time, whatever becomes of the others. Throws only what ends the program: an interruption, a bug. */
+/** Sees to all plans, some at a time, whatever becomes of the others, even by a bug. Throws only when it is interrupted. */
 export async function secureAll(
   plans: readonly CertificatePlan[],
   store: Store,
@@ -62,8 +63,8 @@ export async function secureAll(
       if (plans.length > 1) tell(result, log);
       return withoutTexts(result, plans.length);
     } catch (error) {
-      if (!isAppError(error) || io.signal.aborted) throw error;
-      if (plans.length > 1) log.warn(`${plan.name}: ${error.message}`);
+      if (io.signal.aborted) throw error;
+      if (plans.length > 1) log.warn(failureOf(plan.name, error));
       return { name: plan.name, action: 'failed', error };
     }
   });

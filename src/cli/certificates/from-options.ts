@@ -3,12 +3,11 @@ import { NO_EMAIL } from '../../acme/account.ts';
 import { parseKeyType } from '../../acme/keys.ts';
 import { normalizeNames } from '../../acme/names.ts';
 import type { CertificateSettings, HookSettings } from '../../acme/storage.ts';
-import { legoKeyType } from '../../acme/stored-keys.ts';
 import { parseAssignments } from '../../dns/assignments.ts';
 import { ConfigError } from '../../errors.ts';
 import type { CommandContext } from '../main.ts';
 import type { Options } from '../options.ts';
-import { type CertificatePlan, complete, readCsrFile, toCsrPem } from './plan.ts';
+import { type CertificatePlan, complete, ofRequest, readCsrFile } from './plan.ts';
 
 /** The plan that the command line and the environment make, for `run`. Reads files, and no network. */
 export async function planFromOptions(context: CommandContext): Promise<CertificatePlan> {
@@ -16,6 +15,11 @@ export async function planFromOptions(context: CommandContext): Promise<Certific
   const csr = options.csr === undefined ? undefined : await readCsrFile(resolve(io.cwd, options.csr));
   if (csr && options.domains.length > 0) {
     throw new ConfigError('--csr and --domains do not go together: the request names the domains', {
+      hint: 'leave one of them out',
+    });
+  }
+  if (csr && options.privateKey !== undefined) {
+    throw new ConfigError('--csr and --private-key do not go together: the request has a key of its own', {
       hint: 'leave one of them out',
     });
   }
@@ -30,7 +34,7 @@ export async function planFromOptions(context: CommandContext): Promise<Certific
     directoryUrl: '',
     accountId: options.accountId ?? options.email ?? NO_EMAIL,
     keyType: parseKeyType(options.keyType),
-    ...(csr ? { csrPem: toCsrPem(csr.der), keyType: legoKeyType(csr.publicKey).toLowerCase() } : {}),
+    ...(csr ? ofRequest(csr) : {}),
     ...(keyFile === undefined ? {} : { privateKeyFile: keyFile }),
   };
   return complete(options.certName ?? names[0] ?? '', settings, csr, context);

@@ -9,7 +9,7 @@ import type { CommandContext } from '../main.ts';
 import { declarations } from '../options.ts';
 import { settingsOf } from './from-options.ts';
 import { originOf } from './origin.ts';
-import { type CertificatePlan, complete, domainsOf, parseCsr } from './plan.ts';
+import { type CertificatePlan, complete, domainsOf, ofRequest, parseCsr, readCsrFile } from './plan.ts';
 
 /**
  * The plan that the certificate's own record makes, for `renew`. What stands on the command line wins; the environment counts
@@ -52,7 +52,9 @@ export async function planFromRecord(
       ? { propagation: flags.propagation }
       : {}),
     ...(isGiven('caCertificates') ? { caCertificates: flags.caCertificates } : {}),
-    ...(isGiven('privateKey') && options.privateKey ? { privateKeyFile: resolve(io.cwd, options.privateKey) } : {}),
+    ...(isGiven('privateKey') && options.privateKey
+      ? { privateKeyFile: resolve(io.cwd, options.privateKey), csrPem: undefined }
+      : {}),
     files: {
       ...base.files,
       ...(isGiven('pem') ? { pem: options.pem } : {}),
@@ -68,10 +70,14 @@ export async function planFromRecord(
       ...(isGiven('postHook') ? { post: options.postHook } : {}),
     },
   };
-  const merged = { ...base, ...chosen };
-  const csr = merged.csrPem === undefined ? undefined : await parseCsr(Buffer.from(merged.csrPem), stored.name);
+  const asked = isGiven('csr') && options.csr ? await readCsrFile(resolve(io.cwd, options.csr)) : undefined;
+  const merged = { ...base, ...chosen, ...(asked ? { ...ofRequest(asked), privateKeyFile: undefined } : {}) };
+  const csr =
+    asked ?? (merged.csrPem === undefined ? undefined : await parseCsr(Buffer.from(merged.csrPem), stored.name));
   const domains = domainsOf(context);
-  const names = domains.length > 0 ? normalizeNames([...merged.names, ...domains]) : merged.names;
+  // lego's flag: those named, and no others.
+  const others = given.has('--force-cert-domains') ? [] : merged.names;
+  const names = domains.length > 0 ? normalizeNames([...others, ...domains]) : merged.names;
   return complete(stored.name, { ...merged, names }, csr, context);
 }
 

@@ -1,12 +1,11 @@
-import { caaIdentities } from '../../acme/caa-identities.ts';
 import { certificateId } from '../../acme/certificate-id.ts';
 import type { Directory } from '../../acme/client.ts';
 import { issueCertificate } from '../../acme/issue.ts';
 import type { StoredCertificate } from '../../acme/storage.ts';
-import { findCaa, judgeCaa } from '../../dns/caa.ts';
-import { recordsOf } from '../../dns/resolvers.ts';
-import { AcmeError, isAppError } from '../../errors.ts';
+import { isAppError } from '../../errors.ts';
 import type { CertificatePlan } from './plan.ts';
+import { isOut, joinRefusals, limitsAt, type Refusal, refuseLimited } from './refusals.ts';
+import { refuseByCaa } from './refuse-by-caa.ts';
 import type { Bench } from './secure.ts';
 
 /** Obtains the certificate from the first CA that can be had. */
@@ -15,42 +14,30 @@ export async function obtain(
   stored: StoredCertificate | undefined,
   bench: Bench,
 ): Promise<{ certificate: StoredCertificate; directory: Directory }> {
-  const { log, context } = bench;
-  for (const [index, server] of plan.servers.entries()) {
+  const { store, workshop, log, context } = bench;
+  const { servers, name } = plan;
+  const limits =
+    servers.length > 1 && !context.options.renewForce
+      ? limitsAt(new Date(), (await store.readRenewal(name))?.failure)
+      : {};
+  const refusals: Refusal[] = [];
+  for (const [index, server] of servers.entries()) {
+    const next = servers[index + 1];
     try {
+      refuseLimited(server, limits);
+      if (next !== undefined) workshop.outages.refuse(server);
       if (index > 0) await refuseByCaa(server, plan, bench);
       return await obtainFrom(server, plan, stored, bench);
     } catch (error) {
       context.io.signal.throwIfAborted();
-      const next = plan.servers[index + 1];
-      if (next === undefined || !isOut(error)) throw error;
+      if (!isAppError(error)) throw error;
+      refusals.push({ server, error });
+      workshop.outages.note({ server, error });
+      if (next === undefined || !isOut(error)) break;
       log.warn(`${error.message}; turning to ${new URL(next).host}`);
     }
   }
-  throw new Error('a plan without a CA');
-}
-
-/** The CA is down, or has had enough of us: another one may do. An order that is under way is none of these. */
-const isOut = (error: unknown): error is AcmeError =>
-  isAppError(error) && /^ACME_(?:UNAVAILABLE|RATE_LIMITED|SERVER_INTERNAL|CAA)$/u.test(error.code);
-
-/** A CA that the user's CAA records forbid (RFC 8659) is not even asked. Where they cannot be read the CA will tell. */
-async function refuseByCaa(server: string, plan: CertificatePlan, { workshop, context, log }: Bench): Promise<void> {
-  const identities = caaIdentities(server);
-  if (!identities) return;
-  const { resolvers } = workshop.lookup(plan);
-  const { signal } = context.io;
-  for (const name of plan.settings.names) {
-    try {
-      const set = await findCaa(name, async (at) => recordsOf(await resolvers.ask(at, 'CAA', signal), 'CAA'));
-      const { verdict, why } = judgeCaa(set, { name, identities });
-      if (verdict !== 'forbidden') continue;
-      throw new AcmeError('ACME_CAA', `the CAA records of ${set?.at} do not let ${new URL(server).host} issue: ${why}`);
-    } catch (error) {
-      if (!isAppError(error) || error.code === 'ACME_CAA') throw error;
-      log.warn(error.message);
-    }
-  }
+  throw joinRefusals(refusals);
 }
 
 async function obtainFrom(

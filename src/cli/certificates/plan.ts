@@ -1,9 +1,11 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { NO_EMAIL, parseHmacKey } from '../../acme/account.ts';
 import type { CertificateRequest } from '../../acme/csr.ts';
 import { directoryUrl } from '../../acme/directories.ts';
 import { PUBLIC_PFX_PASSWORD, refuseFilesWithoutKey } from '../../acme/extra-files.ts';
 import { type KeyType, parseKeyType } from '../../acme/keys.ts';
+import { normalizeNames } from '../../acme/names.ts';
 import { type CertificateSettings, fileNameOf } from '../../acme/storage.ts';
 import { legoKeyType, readKey } from '../../acme/stored-keys.ts';
 import type { EnvSource } from '../../dns/kit/read-env.ts';
@@ -61,7 +63,14 @@ export async function complete(
   { options, io, redactor }: CommandContext,
 ): Promise<CertificatePlan> {
   fileNameOf(name);
-  if (csr) refuseFilesWithoutKey(settings.files ?? {});
+  if (csr) {
+    refuseFilesWithoutKey(settings.files ?? {});
+    if (settings.mustStaple && !csr.mustStaple) {
+      throw new ConfigError('--must-staple needs a certificate request that asks for it', {
+        hint: 'make the request with the extension tlsfeature = status_request',
+      });
+    }
+  }
   const { privateKeyFile, files: { owner } = {} } = settings;
   const keyPem = privateKeyFile === undefined ? undefined : await readKeyFile(privateKeyFile);
   const words = {
@@ -91,7 +100,7 @@ export async function complete(
     settings: {
       ...settings,
       directoryUrl: servers[0] ?? settings.directoryUrl,
-      ...(keyPem === undefined ? {} : { keyType: keyTypeOf(keyPem, privateKeyFile ?? '') }),
+      ...(keyPem === undefined ? madeKeyType(settings) : { keyType: keyTypeOf(keyPem, privateKeyFile ?? '') }),
     },
     account: {
       email: options.email ?? (accountId.includes('@') && accountId !== NO_EMAIL ? accountId : undefined),
@@ -134,8 +143,41 @@ export const readCsrFile = async (path: string) => parseCsr(await readUserFile(p
 export const toCsrPem = (der: Buffer): string =>
   `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64').replace(/.{64}(?=.)/gu, '$&\n')}\n-----END CERTIFICATE REQUEST-----\n`;
 
+/** What a request tells of its certificate. */
+export const ofRequest = (csr: CertificateRequest) => ({
+  names: normalizeNames(csr.names),
+  csrPem: toCsrPem(csr.der),
+  keyType: legoKeyType(csr.publicKey).toLowerCase(),
+});
+
 async function readKeyFile(path: string): Promise<string> {
   const pem = (await readUserFile(path, '--private-key')).toString('utf8');
-  return readKey(pem, path).export({ type: 'pkcs8', format: 'pem' }).toString();
+  const key = parseKey(pem);
+  if (!key) {
+    throw new ConfigError(`${path} holds no private key that can be read`, {
+      hint: 'name a PEM file that is not encrypted: openssl pkey -in FILE -out NEW takes the password away',
+    });
+  }
+  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
+  const isRsa = key.asymmetricKeyType === 'rsa' && modulusLength >= LEAST_RSA_BITS;
+  if (!isRsa && !/^(?:prime256v1|secp384r1|secp521r1)$/u.test(namedCurve)) {
+    throw new ConfigError(`the key in ${path} is of a kind that CAs do not certify`, {
+      hint: `use an EC key on P-256 or P-384, or an RSA key of ${LEAST_RSA_BITS} bits or more`,
+    });
+  }
+  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
+/** CA/Browser Forum, Baseline Requirements 6.1.5. */
+const LEAST_RSA_BITS = 2048;
+
+function parseKey(pem: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    return undefined;
+  }
+}
+/** A key that quoin makes is of a type that it knows: records are edited, and lego's certificates may have others. */
+const madeKeyType = ({ csrPem, reuseKey, keyType }: CertificateSettings) =>
+  csrPem !== undefined || reuseKey ? {} : { keyType: parseKeyType(keyType) };
 const keyTypeOf = (pem: string, path: string): string => legoKeyType(readKey(pem, path)).toLowerCase();

@@ -3,6 +3,7 @@ import type { Reach } from '../../acme/renewal-info.ts';
 import type { ListedCertificate, Store } from '../../acme/storage.ts';
 import type { Transport } from '../../http.ts';
 import type { CommandContext } from '../main.ts';
+import { impatient } from './impatient.ts';
 
 /** How to ask the CA that a certificate came from. What that takes is loaded when it is needed, and shared by all certificates. */
 export function createReach(store: Store, context: CommandContext): (listed: ListedCertificate) => Reach {
@@ -11,13 +12,13 @@ export function createReach(store: Store, context: CommandContext): (listed: Lis
   const directories = new Map<string, Promise<Directory>>();
 
   const openTransport = async (caCertificates: readonly string[]): Promise<Transport> =>
-    (await import('../ca-transport.ts')).caTransport(context, caCertificates);
+    impatient((await import('../ca-transport.ts')).caTransport(context, caCertificates), options.httpTimeout);
 
   async function rootsFor({ settings }: ListedCertificate): Promise<readonly string[]> {
     const { servers = [], dns = [], caCertificates = options.caCertificates } = settings ?? {};
     if (!servers.includes('sandbox')) return caCertificates;
     const { withSandbox } = await import('../sandbox-env.ts');
-    const words = { server: '', servers, dns, kid: undefined, hmac: undefined, caCertificates: options.caCertificates };
+    const words = { server: '', servers, dns, kid: undefined, hmac: undefined, caCertificates };
     return (await withSandbox(words, io.env)).options.caCertificates;
   }
 

@@ -1,4 +1,5 @@
 import type { CertificateInfo } from '../../acme/certificate.ts';
+import { directories } from '../../acme/directories.ts';
 import type { CertificateSettings, StoredCertificate } from '../../acme/storage.ts';
 
 const compared = ['keyType', 'profile', 'preferredChain', 'mustStaple', 'bundle'] as const;
@@ -22,7 +23,12 @@ export function changeOf(
   return had.privateKeyFile === wanted.privateKeyFile ? undefined : 'the file of the private key changed';
 }
 
-const serversOf = ({ servers, directoryUrl }: CertificateSettings): readonly string[] => servers ?? [directoryUrl];
+/** A short name and its URL are the same CA. */
+const serversOf = ({ servers, directoryUrl }: CertificateSettings): readonly string[] =>
+  (servers ?? [directoryUrl]).map((server) => {
+    const known = Object.hasOwn(directories, server) ? directories[server] : undefined;
+    return known ?? (URL.canParse(server) ? new URL(server).href : server);
+  });
 
 const words = {
   keyType: 'the key type',

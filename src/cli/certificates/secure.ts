@@ -10,6 +10,7 @@ import { inspect, type Situation } from './inspect.ts';
 import { obtain } from './obtain.ts';
 import type { CertificatePlan } from './plan.ts';
 import { changeOf } from './reason.ts';
+import { CLOCK_SKEW_MS, limitsAt, limitsIn } from './refusals.ts';
 import type { Workshop } from './workshop.ts';
 
 export interface Result {
@@ -51,10 +52,7 @@ export async function examine(
   const { options } = context;
   const stored = await read(plan.name, store, options.renewForce);
   if (!stored) return { stored, situation: undefined, why: 'there is none yet', byAge: false };
-  const reach = async () => ({
-    transport: workshop.acmeOptions(plan).transport,
-    directory: () => workshop.directory(stored.settings?.directoryUrl ?? plan.settings.directoryUrl, plan),
-  });
+  const reach = workshop.reach(stored.settings?.directoryUrl ?? plan.settings.directoryUrl, plan);
   if (options.renewForce) return { stored, situation: undefined, why: '--renew-force was given', byAge: false };
   const situation = await inspect(stored, plan.settings, reach, store, context, new Date());
   const change = changeOf(stored, describeCertificate(stored.certificatePem), plan.settings);
@@ -94,8 +92,9 @@ export async function secure(plan: CertificatePlan, bench: Bench): Promise<Resul
       return { ...unchanged, error: await deploy(plan, stored, situation.state, 'renewed', hooks, bench) };
     }
     const failure = (situation?.state ?? (await store.readRenewal(name)))?.failure;
-    if (failure && mustWait(failure, finding, context, new Date())) {
-      const error = postponed(name, failure);
+    const until = failure && waitUntil(failure, finding, plan, context, new Date());
+    if (failure && until !== undefined) {
+      const error = postponed(name, failure, until);
       return { name, action: 'postponed', stored, error };
     }
     log.debug(`${name}: obtaining a certificate, because ${why}`);
@@ -107,16 +106,25 @@ export async function secure(plan: CertificatePlan, bench: Bench): Promise<Resul
 
 /**
  * A renewal that failed is not tried again at once, since cron would wear out the CA's limits; and never before the time that the
- * CA named. Who changed something, or has no certificate, has reason to try.
+ * CAs named. Who changed something, or has no certificate, has reason to try. The time until which to wait, ISO 8601.
  */
-export function mustWait(
-  { notBefore, code }: FailureState,
+export function waitUntil(
+  failure: FailureState,
   { byAge }: Finding,
+  { servers }: Pick<CertificatePlan, 'servers'>,
   { options }: CommandContext,
   now: Date,
-): boolean {
-  if (options.renewForce || Date.parse(notBefore) <= now.getTime()) return false;
-  return byAge || code === 'ACME_RATE_LIMITED';
+): string | undefined {
+  const { at, notBefore } = failure;
+  if (options.renewForce || Date.parse(notBefore) <= now.getTime()) return undefined;
+  // It failed tomorrow, by a clock that was wrong: nobody knows how long ago that was.
+  if (Date.parse(at) > now.getTime() + CLOCK_SKEW_MS) return undefined;
+  if (byAge) return notBefore;
+  // Another CA may be asked at any time.
+  const limits = limitsAt(now, failure);
+  const times = servers.map((server) => limits[server]).filter((time) => time !== undefined);
+  if (times.length < servers.length) return undefined;
+  return times.sort((a, b) => Date.parse(a) - Date.parse(b))[0];
 }
 
 /** The hooks around the attempt; what they throw must not hide what happened before. */
@@ -150,10 +158,14 @@ async function attempt(
     await checkFiles(plan, store, log);
     await hooks.run('pre', action);
     const { certificate, directory } = await obtain(plan, stored, bench);
-    await store.writeCertificate(certificate, await storedFiles(plan, certificate));
-    await store.removePending(name);
+    const files = await storedFiles(plan, certificate);
+    // Noted before the files are in place: who is killed in between owes the hook all the same.
+    if (hooks.has('deploy'))
+      await store.writeRenewal(name, { ...((await store.readRenewal(name)) ?? NOTHING), deploy: 'pending' });
+    await store.writeCertificate(certificate, files);
     const state = freshState(certificate, directory.renewalInfo, hooks.has('deploy'));
-    await store.writeRenewal(name, state);
+    await note(() => store.removePending(name), log);
+    await note(() => store.writeRenewal(name, state), log);
     const error = await deploy(plan, certificate, state, action, hooks, bench);
     return { name, action, stored: certificate, renewAt: dueOf(state, plan.settings).at, error };
   } catch (error) {
@@ -164,6 +176,16 @@ async function attempt(
   }
 }
 
+/** The certificate is saved: what cannot be noted down then is no reason to keep it from who needs it. */
+async function note(write: () => Promise<void>, log: Log): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    log.warn(`${error.message}; the certificate is saved`);
+  }
+}
+
 /** Runs the deploy hook, and forgets that it has to be run only when it has been. Gives its failure. */
 async function deploy(
   { name }: CertificatePlan,
@@ -171,16 +193,16 @@ async function deploy(
   state: RenewalState,
   action: 'issued' | 'renewed',
   hooks: HookRunner,
-  { store }: Bench,
+  { store, log }: Bench,
 ): Promise<unknown> {
   try {
     await hooks.run('deploy', action, certificate);
-    if (state.deploy) await store.writeRenewal(name, { ...state, deploy: undefined });
-    return undefined;
   } catch (error) {
     if (!isAppError(error)) throw error;
     return error;
   }
+  if (state.deploy) await note(() => store.writeRenewal(name, { ...state, deploy: undefined }), log);
+  return undefined;
 }
 
 const freshState = (
@@ -193,26 +215,39 @@ const freshState = (
   ...(deploy ? { deploy: 'pending' as const } : {}),
 });
 
+/** What is known of a certificate that is not there. */
+const NOTHING: RenewalState = { certificate: '', notBefore: '', notAfter: '' };
+
 /** What the CA, the provider and DNS refused (exit codes 3 to 5); the user's own files and settings are mended in a moment. */
 async function remember(
-  { name }: CertificatePlan,
+  plan: CertificatePlan,
   stored: StoredCertificate | undefined,
   error: AppError,
-  { store, log }: Bench,
+  { store, log, context }: Bench,
 ): Promise<void> {
-  if (error.exitCode < 3 || error.exitCode > 5) return;
+  const { name } = plan;
+  const told = limitsIn(error, plan);
+  if ((error.exitCode < 3 || error.exitCode > 5) && Object.keys(told).length === 0) return;
   const known = await store.readRenewal(name);
   const { certificatePem } = stored ?? {};
   const state: RenewalState = certificatePem
     ? stateOf(certificatePem, known, () => describeCertificate(certificatePem))
-    : { certificate: '', notBefore: '', notAfter: '' };
+    : NOTHING;
   const { notBefore } = error.facts;
   const asked = typeof notBefore === 'string' && !Number.isNaN(Date.parse(notBefore)) ? new Date(notBefore) : undefined;
-  const failure = failedOnce(known?.failure, error, asked, new Date());
+  const { code, exitCode } = error;
+  // Read by commands that do not know what is a secret.
+  const message = context.redactor.clean(error.message);
+  const now = new Date();
+  const limits = { ...limitsAt(now, known?.failure), ...told };
+  const failure = {
+    ...failedOnce(known?.failure, { code, exitCode, message }, asked, now),
+    ...(Object.keys(limits).length > 0 ? { limits } : {}),
+  };
   await store.writeRenewal(name, { ...state, failure }).catch((cause: Error) => log.warn(cause.message));
 }
 
-function postponed(name: string, { notBefore, code, exitCode, message }: FailureState): AppError {
+function postponed(name: string, { code, exitCode, message }: FailureState, notBefore: string): AppError {
   return new AppError(
     code,
     exitCode,

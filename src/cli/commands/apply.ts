@@ -1,5 +1,4 @@
 import { fileNameOf, type Store } from '../../acme/storage.ts';
-import { isAppError } from '../../errors.ts';
 import { settleSideBySide } from '../../side-by-side.ts';
 import { applyFlags, refuseOtherFlags } from '../apply-options.ts';
 import { withWorkshop } from '../certificates/batch.ts';
@@ -63,7 +62,7 @@ async function look(
     try {
       return { draft, finding: await examine(draft.plan, { store, workshop, context }) };
     } catch (error) {
-      if (!isAppError(error) || signal.aborted) throw error;
+      if (signal.aborted) throw error;
       return { draft, error };
     }
   });

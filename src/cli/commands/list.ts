@@ -1,11 +1,15 @@
 import { describeCertificate } from '../../acme/certificate.ts';
 import { isAppError } from '../../errors.ts';
 import { renewalLines, renewalOf } from '../certificates/renewal.ts';
+import { readFlags } from '../flags.ts';
+import { listFlags } from '../list-options.ts';
 import type { CommandContext, Outcome } from '../main.ts';
 import { storeOf } from '../open-store.ts';
 
 /** What is on disk. A certificate that cannot be read is reported, and the others are still listed. */
 export async function list(context: CommandContext): Promise<Outcome> {
+  const { names: namesOnly, accounts: withAccounts } = readFlags(listFlags, context.own ?? new Map(), {});
+  const accounts = withAccounts && !namesOnly ? await (await import('./account/list.ts')).list(context) : undefined;
   const store = storeOf(context);
   const certificates: object[] = [];
   const problems: object[] = [];
@@ -29,8 +33,9 @@ export async function list(context: CommandContext): Promise<Outcome> {
         renewal,
         paths,
       });
+      lines.push(stored.name);
+      if (namesOnly) continue;
       lines.push(
-        stored.name,
         `  names        ${names.join(', ')}`,
         `  valid until  ${notAfter.toISOString().slice(0, 10)}, from ${issuer}`,
         ...renewalLines(renewal).map(([label, text]) => `  ${label.padEnd(11)}  ${text}`),
@@ -44,11 +49,15 @@ export async function list(context: CommandContext): Promise<Outcome> {
       context.log.warn(message);
     }
   }
-  if (certificates.length + problems.length === 0) lines.push(`no certificates in ${store.root}`);
+  if (certificates.length + problems.length === 0 && !namesOnly) lines.push(`no certificates in ${store.root}`);
+  const { accounts: known, problems: unreadable = [] } = (accounts?.json ?? {}) as {
+    accounts?: object[];
+    problems?: object[];
+  };
   return {
-    json: { certificates, problems },
+    json: { ...(known ? { accounts: known } : {}), certificates, problems: [...unreadable, ...problems] },
     isAnswer: true,
-    text: `${lines.join('\n')}\n`,
-    exitCode: problems.length > 0 ? 6 : 0,
+    text: (accounts?.text ?? '') + lines.map((line) => `${line}\n`).join(''),
+    exitCode: problems.length > 0 ? 6 : (accounts?.exitCode ?? 0),
   };
 }

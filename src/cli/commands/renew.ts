@@ -1,17 +1,20 @@
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from '../../acme/storage.ts';
 import { ConfigError, isAppError, StorageError } from '../../errors.ts';
 import { sideBySide } from '../../side-by-side.ts';
 import { inspect, recall, type Situation } from '../certificates/inspect.ts';
-import { type CertificatePlan, domainsOf } from '../certificates/plan.ts';
+import { type CertificatePlan, domainsOf, readCsrFile } from '../certificates/plan.ts';
 import { createReach } from '../certificates/reach.ts';
 import { summarize } from '../certificates/results.ts';
 import type { Result } from '../certificates/secure.ts';
 import type { CommandContext, Outcome } from '../main.ts';
 import { storeOf } from '../open-store.ts';
+import { failureOf } from '../render-error.ts';
 import { findName } from '../stored-certificate.ts';
 
 const ASKED_AT_A_TIME = 8;
+const HOUR_MS = 3_600_000;
 
 interface Candidate {
   /** As the certificate calls itself, or as its files are called where that cannot be read. */
@@ -43,16 +46,20 @@ export async function renew(context: CommandContext): Promise<Outcome> {
 
 const dueAt = ({ situation }: Candidate): number => situation?.due.at.getTime() ?? Number.POSITIVE_INFINITY;
 
-/** The files of all certificates in the store; of those named as arguments; or of the one that lego 4 names by its first `-d`. */
+/**
+ * The files of all certificates in the store; of those named as arguments; or of the one that lego 4 names by its first `-d`, or
+ * by a request.
+ */
 async function chosen(store: Store, context: CommandContext): Promise<readonly string[]> {
-  const { words = [] } = context;
+  const { words = [], given, options, io } = context;
   const domains = domainsOf(context);
   if (words.length > 0 && domains.length > 0) {
     throw new ConfigError('name certificates, or the domains of one by -d, not both', {
       hint: 'quoin list shows the names',
     });
   }
-  const named = words.length > 0 ? words : domains.slice(0, 1);
+  const csr = given.has('--csr') && options.csr ? await readCsrFile(resolve(io.cwd, options.csr)) : undefined;
+  const named = words.length > 0 ? words : (csr?.names ?? domains).slice(0, 1);
   if (named.length === 0) return store.listCertificates();
   const files = new Set<string>();
   for (const name of named) files.add(await findName(store, name));
@@ -65,8 +72,11 @@ async function look(
   context: CommandContext,
   now: Date,
 ): Promise<readonly Candidate[]> {
-  const { options, io } = context;
-  const isWanted = options.renewForce || domainsOf(context).length > 1;
+  const { options, io, log } = context;
+  const isWanted =
+    options.renewForce ||
+    domainsOf(context).length > 1 ||
+    ['--force-cert-domains', '--csr'].some((name) => context.given.has(name));
   const reachOf = createReach(store, context);
   const ask = async (file: string): Promise<Candidate> => {
     io.signal.throwIfAborted();
@@ -77,7 +87,8 @@ async function look(
       if (isWanted) return { name, file };
       return { name, file, situation: await inspect(listed, settings, reachOf(listed), store, context, now) };
     } catch (error) {
-      if (!isAppError(error) || io.signal.aborted) throw error;
+      if (io.signal.aborted) throw error;
+      if (!isAppError(error)) log.warn(failureOf(file, error));
       return { name: file, file, error };
     }
   };
@@ -89,6 +100,12 @@ async function look(
     else unknown.push(file);
   }
   return [...known, ...(await sideBySide(unknown, ASKED_AT_A_TIME, ask))];
+}
+
+/** By the clock, an hour at a time: a timer holds 24 days at most, and stands still while the machine sleeps. */
+async function waitUntil(time: number, signal: AbortSignal): Promise<void> {
+  for (let left = time - Date.now(); left > 0; left = time - Date.now())
+    await sleep(Math.min(left, HOUR_MS), undefined, { signal });
 }
 
 async function renewAll(
@@ -111,8 +128,8 @@ async function renewAll(
       await readSettingsOf(plan, context);
       plans.push(plan);
     } catch (error) {
-      if (!isAppError(error)) throw error;
-      log.warn(`${name}: ${error.message}`);
+      if (io.signal.aborted) throw error;
+      log.warn(failureOf(name, error));
       failed.push({ name, action: 'failed', error });
     }
   }
@@ -124,7 +141,7 @@ async function renewAll(
   // What is due before the next run is not waited for; with --ari-wait-to-renew-duration the CA's own time is.
   if (options.ariWait !== undefined && wait > options.runInterval) {
     log.info(`waiting until ${new Date(latest).toISOString().slice(0, 19)}Z, when the CA suggests to renew`);
-    await sleep(wait, undefined, { signal: io.signal });
+    await waitUntil(latest, io.signal);
   }
   return [...failed, ...(await withWorkshop(context, store, (workshop) => secureAll(plans, store, workshop, context)))];
 }

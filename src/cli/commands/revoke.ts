@@ -45,7 +45,7 @@ export async function revoke(context: CommandContext): Promise<Outcome> {
   const names = [...new Set(words)];
   if (names.length === 0)
     throw new ConfigError('no certificate was named', { hint: 'quoin list shows what is in the store' });
-  const flags = readFlags(revokeFlags, own, {});
+  const flags = readFlags(revokeFlags, own, io.env);
   const reason = flags.reason === undefined ? undefined : parseReason(flags.reason);
   const roots = rootsOf(context);
   const transport = createTransport({

@@ -8,12 +8,13 @@ import { examine, type Result } from '../certificates/secure.ts';
 import { storeOf } from '../compose.ts';
 import type { CommandContext, Outcome } from '../main.ts';
 import { errorJson, exitCodeOf, renderError } from '../render-error.ts';
+import { findName } from '../stored-certificate.ts';
 
 /** Obtains the certificate, or renews it when it is due or its settings changed. */
 export async function run(context: CommandContext): Promise<Outcome> {
-  const plan = await planFromOptions(context);
-  await readSettingsOf(plan, context);
   const store = storeOf(context);
+  const plan = await planFromOptions(await withStoredNames(context, store));
+  await readSettingsOf(plan, context);
   await store.probe();
   return withWorkshop(context, store, async (workshop) => {
     const { why, byAge } = await examine(plan, { store, workshop, context });
@@ -25,6 +26,17 @@ export async function run(context: CommandContext): Promise<Outcome> {
       return outcome(result, stored, store, context);
     throw error;
   });
+}
+
+/** As with lego 5, the name of a stored certificate stands for its domains where none are named. */
+async function withStoredNames(context: CommandContext, store: Store): Promise<CommandContext> {
+  const { options } = context;
+  const { certName, csr, domains } = options;
+  if (certName === undefined || csr !== undefined || domains.length > 0) return context;
+  const listed = await store.readListed(await findName(store, certName));
+  if (!listed) return context;
+  const { names } = listed.settings ?? describeCertificate(listed.certificatePem);
+  return { ...context, options: { ...options, domains: [...names] } };
 }
 
 const said = { issued: 'issued', renewed: 'renewed', unchanged: 'nothing is due for' } as const;

@@ -6,6 +6,7 @@ import type { CertificatePlan } from '../certificates/plan.ts';
 import type { Result } from '../certificates/secure.ts';
 import type { Workshop } from '../certificates/workshop.ts';
 import type { CommandContext } from '../main.ts';
+import { failureOf } from '../render-error.ts';
 import type { ConfigFile } from './config.ts';
 import { createFetch } from './references.ts';
 import { fetchSecrets } from './secrets.ts';
@@ -22,8 +23,7 @@ export async function carryOut(
   const { log } = context;
   const failed: Result[] = [];
   const fail = (name: string, error: unknown) => {
-    if (!isAppError(error)) throw error;
-    log.warn(`${name}: ${error.message}`);
+    log.warn(failureOf(name, error));
     failed.push({ name, action: 'failed', error });
   };
   const rest: Result[] = [];
@@ -49,7 +49,7 @@ interface Surroundings {
   readonly config: ConfigFile;
   /** Accounts that some CA does not know. */
   readonly strangers: ReadonlySet<string>;
-  /** Takes note of a failure; the others go on. Throws what is a bug. */
+  /** Takes note of a failure; the others go on. */
   fail(name: string, error: unknown): void;
 }
 

@@ -1,6 +1,6 @@
 import type { CertificateSettings, Store } from '../../acme/storage.ts';
 import { isAppError } from '../../errors.ts';
-import { type Finding, mustWait } from '../certificates/secure.ts';
+import { type Finding, waitUntil } from '../certificates/secure.ts';
 import type { CommandContext, Outcome } from '../main.ts';
 import { errorJson, exitCodeOf } from '../render-error.ts';
 import type { Draft } from './drafts.ts';
@@ -56,8 +56,8 @@ async function stepOf({ draft, finding, error }: Looked, store: Store, context: 
     return { name, action: 'none', at, later, settings };
   }
   const failure = (situation?.state ?? (await store.readRenewal(name)))?.failure;
-  if (failure && mustWait(failure, finding, context, new Date()))
-    return { name, action: 'wait', why: failure.message, at: failure.notBefore, later, settings };
+  const until = failure && waitUntil(failure, finding, draft.plan, context, new Date());
+  if (failure && until !== undefined) return { name, action: 'wait', why: failure.message, at: until, later, settings };
   return { name, action: stored ? 'renew' : 'issue', why, later: [], settings };
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  allPages,
   asciiName,
   canonicalQuery,
   defineProvider,
@@ -72,15 +73,11 @@ export default defineProvider({
     const call = async <T>(Action: string, parameters: Parameters): Promise<T> =>
       api.get<T>(`?${signed(await key(), 'GET', { Action, ...parameters })}`);
 
-    async function all<T>(action: string, query: Parameters, PageSize: number, rows: (page: Page) => T[] | undefined) {
-      const found: T[] = [];
-      for (let PageNumber = 1; ; PageNumber += 1) {
+    const all = <T>(action: string, query: Parameters, PageSize: number, rows: (page: Page) => T[] | undefined) =>
+      allPages(async ({ page: PageNumber }) => {
         const page = await call<Page>(action, { ...query, PageNumber, PageSize });
-        const more = rows(page) ?? [];
-        found.push(...more);
-        if (more.length === 0 || found.length >= (page.TotalCount ?? 0)) return found;
-      }
-    }
+        return { items: rows(page), total: page.TotalCount };
+      });
 
     return perRecord({
       async findZone(name) {

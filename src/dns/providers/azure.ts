@@ -1,4 +1,5 @@
 import {
+  allPages,
   asciiName,
   choice,
   defineProvider,
@@ -105,37 +106,29 @@ export default defineProvider({
         'project id, subscriptionId, resourceGroup, name', // Without the id there would be no paging.
         'order by id asc',
       ].join('\n| ');
-      const found: ZoneRow[] = [];
-      for (let position: object = {}; ; ) {
+      return allPages<ZoneRow>(async ({ page: number, offset, cursor }) => {
+        const position = cursor ? { $skipToken: cursor } : number > 1 ? { $skip: offset } : {};
         const options = { resultFormat: 'objectArray', $top: PAGE, ...position };
         const page = await arm.post<{ data?: ZoneRow[]; totalRecords?: number; $skipToken?: string }>(
           'providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01',
           { query, options },
         );
-        const rows = page.data ?? [];
-        found.push(...rows);
-        if (rows.length === 0 || (!page.$skipToken && found.length >= (page.totalRecords ?? 0))) return found;
-        position = page.$skipToken ? { $skipToken: page.$skipToken } : { $skip: found.length };
-      }
+        return { items: page.data, total: page.totalRecords, next: page.$skipToken };
+      });
     }
 
     /** Where Resource Graph is out of reach: the zones in the group that the machine itself is in, as in old versions of lego. */
     async function besidesMachine(machine: (property: string) => Promise<string>): Promise<ZoneRow[]> {
       const subscriptionId = config.subscription ?? (await machine('subscriptionId'));
       const resourceGroup = config.group ?? (await machine('resourceGroupName'));
-      const found: ZoneRow[] = [];
-      for (
-        let path: string | undefined = zonesIn(subscriptionId, resourceGroup),
-          query: typeof version | undefined = version;
-        path;
-      ) {
-        const page: { value?: { name: string }[]; nextLink?: string } = await arm.get(path, query);
-        found.push(...(page.value ?? []).map(({ name }) => ({ name, subscriptionId, resourceGroup })));
-        const next = page.nextLink ? new URL(page.nextLink) : undefined;
-        path = next && next.pathname + next.search;
-        query = undefined;
-      }
-      return found;
+      const zones = await allPages(async ({ cursor }) => {
+        const next = cursor ? new URL(cursor) : undefined;
+        const page: { value?: { name: string }[]; nextLink?: string } = await (next
+          ? arm.get(next.pathname + next.search)
+          : arm.get(zonesIn(subscriptionId, resourceGroup), version));
+        return { items: page.value, next: page.nextLink };
+      });
+      return zones.map(({ name }) => ({ name, subscriptionId, resourceGroup }));
     }
 
     async function listZones(): Promise<AzureZone[]> {

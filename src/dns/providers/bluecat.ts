@@ -1,4 +1,5 @@
 import {
+  allPages,
   asciiName,
   defineProvider,
   flag,
@@ -11,6 +12,7 @@ import {
   secret,
   type TxtRecord,
   text,
+  unlessStatus,
   unquoteTxt,
   url,
   type Zone,
@@ -120,14 +122,11 @@ async function openRestful({ rest, hide }: Context, login: Login): Promise<Addre
   const headers = { authorization: `Basic ${body.basicAuthenticationCredentials}`, accept: 'application/hal+json' };
   const api = rest({ url: address, headers, problem: restfulProblem });
 
-  async function all(path: string, query: Query): Promise<Resource[]> {
-    const found: Resource[] = [];
-    for (;;) {
-      const page = await api.get<Collection<Resource>>(path, { ...query, limit: 1000, offset: found.length });
-      found.push(...(page.data ?? []));
-      if (!page.data?.length || !page._links?.next) return found;
-    }
-  }
+  const all = (path: string, query: Query): Promise<Resource[]> =>
+    allPages(async ({ offset }) => {
+      const page = await api.get<Collection<Resource>>(path, { ...query, limit: 1000, offset });
+      return { items: page.data, total: page._links?.next ? Number.POSITIVE_INFINITY : undefined };
+    });
 
   return {
     async findZone(name) {
@@ -152,7 +151,7 @@ async function openRestful({ rest, hide }: Context, login: Login): Promise<Addre
       await (name === '@'
         ? api.post(path, record, { headers: { 'x-bcn-same-as-zone': 'true' } })
         : api.post(path, { ...record, name })
-      ).catch(unless(409)); // It is there already.
+      ).catch(unlessStatus(409)); // It is there already.
     },
     delete: (id) => api.delete(`resourceRecords/${id}`),
     deploy: (zone) => api.post(`zones/${zone.id}/deployments`, { type: 'QuickDeployment' }),
@@ -170,10 +169,6 @@ function is(field: string, value: string): string {
   const quote = value.includes("'") ? '"' : "'";
   return `${field}:eq(${quote}${value}${quote})`;
 }
-
-const unless = (status: number) => (error: unknown) => {
-  if (!(error instanceof ProviderError && error.status === status)) throw error;
-};
 
 function jsonOrText(answer: string): unknown {
   try {
@@ -258,14 +253,14 @@ async function openLegacy({ rest, hide }: Context, login: Login): Promise<Addres
     },
     async list(zone, { name, fqdn }) {
       const query = { parentId: zone.id, name: name === '@' ? '' : name, type: 'TXTRecord', count: 100 };
-      const found = new Map<number, Entity>();
-      for (;;) {
-        const before = found.size;
-        const page = await api.get<Entity[] | undefined>('getEntitiesByName', { ...query, start: before });
-        for (const entity of page ?? []) found.set(entity.id, entity);
-        if (found.size === before) break; // Nothing tells which page is the last.
-      }
-      return [...found.values()]
+      const found = await allPages(
+        async ({ offset: start }) => {
+          const items = await api.get<Entity[] | undefined>('getEntitiesByName', { ...query, start });
+          return { items, total: Number.POSITIVE_INFINITY }; // Nothing tells which page is the last.
+        },
+        (entity) => entity.id,
+      );
+      return found
         .map((entity) => ({ id: entity.id, properties: propertiesOf(entity) }))
         .filter(({ properties }) => asciiName(properties.absoluteName ?? fqdn) === fqdn)
         .map(({ id, properties }) => ({ id, value: unquoteTxt(properties.txt ?? '') }));

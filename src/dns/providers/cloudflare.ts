@@ -1,4 +1,5 @@
 import {
+  allPages,
   asciiName,
   defineProvider,
   oneOf,
@@ -70,15 +71,12 @@ export default defineProvider({
       const api = rest({ url: baseUrl, headers, problem: (body) => problemOf(body, auth.via) });
       return {
         ...api,
-        async all<T>(path: string, query: Record<string, string>): Promise<T[]> {
-          const found: T[] = [];
-          for (let page = 1; ; page += 1) {
-            const { result, result_info } = await api.get<Page<T>>(path, { ...query, per_page: PER_PAGE, page });
-            found.push(...(result ?? []));
-            const { total_pages: pages, total_count: total = 0 } = result_info ?? {};
-            if (!result?.length || (pages === undefined ? found.length >= total : page >= pages)) return found;
-          }
-        },
+        all: <T>(path: string, query: Record<string, string>): Promise<T[]> =>
+          allPages(async ({ page }) => {
+            const { result: items, result_info } = await api.get<Page<T>>(path, { ...query, per_page: PER_PAGE, page });
+            const { total_pages: pages, total_count: total } = result_info ?? {};
+            return { items, ...(pages === undefined ? { total } : { pages }) };
+          }),
       };
     };
     const dns = client(

@@ -1,13 +1,14 @@
 import {
+  allPages,
   asciiName,
   defineProvider,
-  isProviderError,
   oneOf,
   type Problem,
   perRecord,
   type Query,
   secret,
   text,
+  unlessMissing,
   unquoteTxt,
 } from '../kit/index.ts';
 
@@ -57,21 +58,20 @@ export default defineProvider({
         return asciiName(zone.name) === name ? { name } : undefined;
       },
       async list(zone, { name }) {
-        const found = new Map<string, ClouRecord>();
-        for (let page = 1; ; page += 1) {
-          const answer = await ask<Record<string, ClouRecord> | ClouRecord[] | null>('records', {
-            ...{ 'domain-name': zone.name, type: 'TXT', host: name === '@' ? undefined : name },
-            ...{ page, 'rows-per-page': 100 },
-          }).catch((error: unknown) => {
-            if (page === 1 || !isProviderError(error, 'missing')) throw error; // Beyond the last page.
-            return null;
-          });
-          // No answer tells how many pages there are, so the list ends where a page brings nothing new.
-          const fresh = Object.values(answer ?? {}).filter(({ id }) => !found.has(String(id)));
-          if (fresh.length === 0) break;
-          for (const record of fresh) found.set(String(record.id), record);
-        }
-        return [...found.values()]
+        const found = await allPages<ClouRecord>(
+          async ({ page }) => {
+            const answer = await ask<Record<string, ClouRecord> | ClouRecord[] | null>('records', {
+              ...{ 'domain-name': zone.name, type: 'TXT', host: name === '@' ? undefined : name },
+              ...{ page, 'rows-per-page': 100 },
+            }).catch((error: unknown) => {
+              if (page === 1) throw error;
+              return unlessMissing(error); // Beyond the last page: no answer tells how many there are.
+            });
+            return { items: Object.values(answer ?? {}), total: Number.POSITIVE_INFINITY };
+          },
+          ({ id }) => String(id),
+        );
+        return found
           .filter(({ type, host }) => type === 'TXT' && (host || '@').toLowerCase() === name)
           .map(({ id, record }) => ({ id: String(id), value: unquoteTxt(record) }));
       },

@@ -1,4 +1,13 @@
-import { asciiName, defineProvider, hash, type Problem, perRecord, secret, unquoteTxt } from '../kit/index.ts';
+import {
+  allPages,
+  asciiName,
+  defineProvider,
+  hash,
+  type Problem,
+  perRecord,
+  secret,
+  unquoteTxt,
+} from '../kit/index.ts';
 
 interface Domain {
   id: string | number;
@@ -59,13 +68,11 @@ export default defineProvider({
         return (data ?? []).map(({ id, domain }) => ({ name: asciiName(domain), id }));
       },
       async list(zone, { name, fqdn }) {
-        const found: DomainRecord[] = [];
-        for (;;) {
-          const query = { host_id: 0, offset: found.length, row_num: ROWS };
-          const { data, total } = await api.get<Reply<DomainRecord>>(`record/${zone.id}`, query);
-          found.push(...(data ?? []));
-          if (!data?.length || found.length >= Number(total ?? 0)) break;
-        }
+        const found = await allPages(async ({ offset }) => {
+          const query = { host_id: 0, offset, row_num: ROWS };
+          const { data: items, total } = await api.get<Reply<DomainRecord>>(`record/${zone.id}`, query);
+          return { items, total };
+        });
         return found
           .filter(({ type, host }) => type === 'TXT' && [name, fqdn].includes(asciiName(host)))
           .map(({ record_id, value }) => ({ id: record_id, value: unquoteTxt(value) }));

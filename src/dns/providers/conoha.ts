@@ -1,4 +1,13 @@
-import { asciiName, defineProvider, ProviderError, perRecord, secret, text, unquoteTxt } from '../kit/index.ts';
+import {
+  allPages,
+  asciiName,
+  defineProvider,
+  ProviderError,
+  perRecord,
+  secret,
+  text,
+  unquoteTxt,
+} from '../kit/index.ts';
 import { loginV2, loginV3, serviceClient, type Token } from '../vendors/keystone.ts';
 
 /** VPS v3 says `uuid` where VPS v2 says `id`. */
@@ -65,18 +74,11 @@ export default defineProvider({
     );
 
     /** VPS v2 gives everything at once and does not count. */
-    async function all<T extends Identified>(
-      path: string,
-      itemsOf: (page: Page) => T[] | null | undefined,
-    ): Promise<T[]> {
-      const found = new Map<string, T>();
-      for (;;) {
-        const offset = found.size;
+    const all = <T extends Identified>(path: string, itemsOf: (page: Page) => T[] | null | undefined): Promise<T[]> =>
+      allPages(async ({ offset }) => {
         const page = await api.get<Page>(path, offset > 0 ? { offset } : {});
-        for (const item of itemsOf(page) ?? []) found.set(idOf(item), item);
-        if (found.size === offset || found.size >= (page.total_count ?? 0)) return [...found.values()];
-      }
-    }
+        return { items: itemsOf(page), total: page.total_count };
+      }, idOf);
 
     return perRecord({
       listZones: async () =>

@@ -1,36 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { asciiName, ConfigError, defineProvider, oneOf, ProviderError, secret, text, url } from '../kit/index.ts';
+import { ConfigError, defineProvider, oneOf, secret, text, url } from '../kit/index.ts';
+import { type CloudAuth, readCloud } from '../vendors/clouds-yaml.ts';
 import { designateProblem, designateZones } from '../vendors/designate.ts';
 import { endpointOf, loginV3, serviceClient } from '../vendors/keystone.ts';
-
-/** As clouds.yaml spells it; the variables are the same with `OS_` in front. */
-interface Auth {
-  auth_url?: string | undefined;
-  username?: string | undefined;
-  user_id?: string | undefined;
-  password?: string | undefined;
-  project_name?: string | undefined;
-  project_id?: string | undefined;
-  tenant_name?: string | undefined;
-  tenant_id?: string | undefined;
-  domain_name?: string | undefined;
-  domain_id?: string | undefined;
-  user_domain_name?: string | undefined;
-  user_domain_id?: string | undefined;
-  project_domain_name?: string | undefined;
-  project_domain_id?: string | undefined;
-  application_credential_id?: string | undefined;
-  application_credential_name?: string | undefined;
-  application_credential_secret?: string | undefined;
-}
-interface Cloud {
-  auth?: Auth;
-  region_name?: string | undefined;
-  interface?: string | undefined;
-  endpoint_type?: string | undefined;
-}
+import { onlyZone } from '../vendors/only-zone.ts';
 
 const authUrl = url('OS_AUTH_URL', 'Address of the identity service, Keystone v3');
 const username = text('OS_USERNAME', 'User name');
@@ -104,8 +76,8 @@ export default defineProvider({
 
   async connect({ config, rest, hide, signal, log }) {
     const given = config.auth;
-    const cloud = given.via === 'cloud' ? await readCloud(given.cloud, config) : undefined;
-    const auth: Auth = { ...given, ...(cloud ? cloud.auth : config) };
+    const cloud = given.via === 'cloud' ? await readCloud(given.cloud, { who: 'designate', ...config }) : undefined;
+    const auth: CloudAuth = { ...given, ...(cloud ? cloud.auth : config) };
     for (const found of [auth.password, auth.application_credential_secret]) if (found) hide(found);
     if (!auth.auth_url)
       throw new ConfigError('designate: the cloud that OS_CLOUD names has no auth_url in clouds.yaml');
@@ -128,23 +100,13 @@ export default defineProvider({
       },
     );
     const editor = designateZones({ who: 'designate', api, signal });
-    const only = config.zone && asciiName(config.zone);
-    if (!only) return editor;
-    return {
-      ...editor,
-      async zoneOf(fqdn: string) {
-        const found = fqdn === only || fqdn.endsWith(`.${only}`) ? await editor.findZone?.(only) : undefined;
-        if (found) return found;
-        throw new ProviderError('zone', `designate: no zone for ${fqdn}: DESIGNATE_ZONE_NAME is ${only}`, {
-          hint: `the project must have a zone ${only} that holds the name; without the variable the zone is looked up`,
-        });
-      },
-    };
+    const only = { who: 'designate', variable: 'DESIGNATE_ZONE_NAME', name: config.zone };
+    return { ...editor, ...onlyZone({ ...only, lookup: editor }) };
   },
 });
 
 /** https://docs.openstack.org/api-ref/identity/v3/#authentication-and-token-management */
-function loginForm(auth: Auth): object {
+function loginForm(auth: CloudAuth): object {
   const anyDomain = domain(auth.domain_id, auth.domain_name);
   const userDomain = domain(auth.user_domain_id, auth.user_domain_name) ?? anyDomain ?? { name: 'Default' };
   const projectDomain = domain(auth.project_domain_id, auth.project_domain_name) ?? anyDomain ?? userDomain;
@@ -173,46 +135,3 @@ function loginForm(auth: Auth): object {
 }
 
 const domain = (id: string | undefined, name: string | undefined) => (id ? { id } : name ? { name } : undefined);
-
-/** https://docs.openstack.org/openstacksdk/latest/user/config/configuration.html: secrets may be in a file of their own. */
-async function readCloud(
-  name: string,
-  paths: { readonly configFile: string | undefined; readonly secureFile: string | undefined },
-): Promise<Cloud> {
-  const clouds = await readClouds('clouds', paths.configFile);
-  const secure = await readClouds('secure', paths.secureFile);
-  const found = clouds?.[name];
-  if (!found) {
-    const known = Object.keys(clouds ?? {}).join(', ');
-    throw new ConfigError(`designate: ${clouds ? `clouds.yaml has no cloud ${name}` : 'no clouds.yaml found'}`, {
-      hint: clouds
-        ? `it has ${known || 'none'}`
-        : 'put it into the working directory, ~/.config/openstack or /etc/openstack, or name it in OS_CLIENT_CONFIG_FILE',
-    });
-  }
-  return { ...found, ...secure?.[name], auth: { ...found.auth, ...secure?.[name]?.auth } };
-}
-
-async function readClouds(
-  file: 'clouds' | 'secure',
-  path: string | undefined,
-): Promise<Readonly<Record<string, Cloud | undefined>> | undefined> {
-  const folders = ['.', join(homedir(), '.config', 'openstack'), '/etc/openstack'];
-  const places = folders.flatMap((folder) => ['yaml', 'yml'].map((type) => join(folder, `${file}.${type}`)));
-  for (const place of path ? [path] : places) {
-    const content = await readFile(place, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' && !path) return undefined;
-      throw new ConfigError(`designate: ${place} cannot be read (${error.code})`, { cause: error });
-    });
-    if (content === undefined) continue;
-    const { parse } = await import('yaml');
-    try {
-      return (parse(content) as { clouds?: Record<string, Cloud> } | null)?.clouds ?? {};
-    } catch (error) {
-      // The parser shows the line that it stumbled over, which may hold a password.
-      const [said] = (error as Error).message.split(':');
-      throw new ConfigError(`designate: ${place} is not valid YAML: ${said}`);
-    }
-  }
-  return undefined;
-}

@@ -1,4 +1,4 @@
-import { asciiName, defineProvider, perRecord, secret, unquoteTxt, url } from '../kit/index.ts';
+import { allPages, asciiName, defineProvider, perRecord, secret, unquoteTxt, url } from '../kit/index.ts';
 import { isNamed } from '../vendors/record-names.ts';
 
 interface DoRecord {
@@ -40,13 +40,11 @@ export default defineProvider({
       },
 
       async list(zone, { fqdn }) {
-        const found: DoRecord[] = [];
-        for (let page = 1; ; page += 1) {
+        const found = await allPages(async ({ page }) => {
           const query = { type: 'TXT', name: fqdn, per_page: 200, page };
-          const { domain_records: records, links } = await api.get<RecordPage>(`domains/${zone.name}/records`, query);
-          found.push(...(records ?? []));
-          if (!records?.length || !links?.pages?.next) break;
-        }
+          const { domain_records: items, links } = await api.get<RecordPage>(`domains/${zone.name}/records`, query);
+          return { items, pages: links?.pages?.next ? page + 1 : page };
+        });
         return found
           .filter(({ type, name }) => type === 'TXT' && isNamed(name, zone.name, fqdn))
           .map(({ id, data }) => ({ id, value: unquoteTxt(data) }));

@@ -1,11 +1,13 @@
 import {
+  allPages,
   asciiName,
   defineProvider,
+  isProviderError,
   ProviderError,
-  type ProviderFault,
   perRecord,
   type Query,
   secret,
+  unlessMissing,
   unquoteTxt,
   url,
 } from '../kit/index.ts';
@@ -65,7 +67,7 @@ export default defineProvider({
       const { account } = (await api.get<{ data: { account?: Account | null } }>('whoami')).data;
       if (account) return [account];
       const { data } = await api.get<{ data: Account[] | null }>('accounts').catch((error: unknown) => {
-        if (isFault(error, 'missing') || isFault(error, 'auth')) return { data: null };
+        if (isProviderError(error, 'missing') || isProviderError(error, 'auth')) return { data: null };
         throw error;
       });
       if (!data?.length)
@@ -79,21 +81,18 @@ export default defineProvider({
       return data;
     }
 
-    async function all<T>(path: string, query: Query): Promise<T[]> {
-      const found: T[] = [];
-      for (let page = 1; ; page += 1) {
-        const { data, pagination } = await api.get<Page<T>>(path, { ...query, per_page: PER_PAGE, page });
-        found.push(...(data ?? []));
-        if (!data?.length || page >= (pagination?.total_pages ?? 1)) return found;
-      }
-    }
+    const all = <T>(path: string, query: Query): Promise<T[]> =>
+      allPages(async ({ page }) => {
+        const { data: items, pagination } = await api.get<Page<T>>(path, { ...query, per_page: PER_PAGE, page });
+        return { items, pages: pagination?.total_pages };
+      });
 
     /** The list takes a part of the name. A token that is scoped to single zones may not list, but see those zones. */
     async function zonesLike(account: Account['id'], name: string): Promise<{ name: string }[]> {
       try {
         return await all(`${account}/zones`, { name_like: name });
       } catch (error) {
-        if (!isFault(error, 'auth') && !isFault(error, 'missing')) throw error;
+        if (!isProviderError(error, 'auth') && !isProviderError(error, 'missing')) throw error;
         const { data } = await api.get<{ data: { name: string } }>(`${account}/zones/${name}`);
         return [data];
       }
@@ -103,11 +102,8 @@ export default defineProvider({
     return perRecord({
       async findZone(name) {
         for (const { id } of accounts) {
-          const zones = await zonesLike(id, name).catch((error: unknown) => {
-            if (!isFault(error, 'missing')) throw error;
-            return [];
-          });
-          if (zones.some((zone) => asciiName(zone.name) === name)) return { name, account: id };
+          const zones = await zonesLike(id, name).catch(unlessMissing);
+          if (zones?.some((zone) => asciiName(zone.name) === name)) return { name, account: id };
         }
         return undefined;
       },
@@ -123,9 +119,6 @@ export default defineProvider({
     });
   },
 });
-
-const isFault = (error: unknown, fault: ProviderFault): boolean =>
-  error instanceof ProviderError && error.fault === fault;
 
 /** https://developer.dnsimple.com/v2/#rate-limiting: seconds since 1970. */
 function secondsUntil(reset: string | undefined): number | undefined {

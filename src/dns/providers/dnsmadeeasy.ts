@@ -1,4 +1,5 @@
 import {
+  allPages,
   asciiName,
   defineProvider,
   flag,
@@ -58,19 +59,14 @@ export default defineProvider({
       },
       async list({ id }, at) {
         const name = at.name === '@' ? '' : at.name;
-        const found: ZoneRecord[] = [];
-        let page: number | undefined;
-        for (let pages = 1; ; pages += 1) {
-          // No name is no filter, and so is an empty one.
-          const answer = await api.get<RecordPage>(`${id}/records`, {
-            recordName: name || undefined,
+        const found = await allPages(async ({ page }) => {
+          const { data: items, totalPages: pages } = await api.get<RecordPage>(`${id}/records`, {
+            recordName: name || undefined, // No name is no filter, and so is an empty one.
             type: 'TXT',
-            page,
+            page: page > 1 ? page - 1 : undefined, // Pages count from 0.
           });
-          found.push(...(answer.data ?? []));
-          if (!answer.data?.length || pages >= (answer.totalPages ?? 1)) break;
-          page = (answer.page ?? page ?? 0) + 1; // Pages count from 0.
-        }
+          return { items, pages };
+        });
         return found
           .filter((record) => record.type === 'TXT' && asciiName(record.name) === name)
           .map((record) => ({ id: record.id, value: unquoteTxt(record.value) }));

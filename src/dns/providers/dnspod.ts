@@ -1,4 +1,13 @@
-import { asciiName, defineProvider, ProviderError, perRecord, secret, unquoteTxt, type Zone } from '../kit/index.ts';
+import {
+  allPages,
+  asciiName,
+  defineProvider,
+  ProviderError,
+  perRecord,
+  secret,
+  unquoteTxt,
+  type Zone,
+} from '../kit/index.ts';
 
 interface DnspodZone extends Zone {
   id: string;
@@ -54,33 +63,22 @@ export default defineProvider({
       throw new ProviderError(code === TOO_MANY ? 'rate' : 'api', message);
     }
 
-    async function all<T>(
-      read: (offset: number) => Promise<{ rows: readonly T[] | null | undefined; total: unknown }>,
-    ) {
-      const found: T[] = [];
-      for (;;) {
-        const { rows, total } = await read(found.length);
-        found.push(...(rows ?? []));
-        if (!rows?.length || found.length >= Number(total ?? 0)) return found;
-      }
-    }
-
     return perRecord<DnspodZone, { id: string; value: string }>({
       // Not one name after another: asking in vain counts as abuse, and gets the account banned for an hour.
       async listZones() {
-        const domains = await all(async (offset) => {
+        const domains = await allPages(async ({ offset }) => {
           const page = { offset: String(offset), length: String(LENGTH) };
-          const { domains: rows, info } = await call('Domain.List', page, [NO_DOMAINS]);
-          return { rows, total: info?.domain_total };
+          const { domains: items, info } = await call('Domain.List', page, [NO_DOMAINS]);
+          return { items, total: info?.domain_total };
         });
         return domains.map(({ id, name, punycode }) => ({ id: String(id), name: asciiName(punycode || name) }));
       },
       async list(zone, { name }) {
-        const records = await all(async (offset) => {
+        const records = await allPages(async ({ offset }) => {
           const page = { offset: String(offset), length: String(LENGTH) };
           const at = { domain_id: zone.id, sub_domain: name, ...page };
-          const { records: rows, info } = await call('Record.List', at, [NO_RECORDS]);
-          return { rows, total: info?.record_total };
+          const { records: items, info } = await call('Record.List', at, [NO_RECORDS]);
+          return { items, total: info?.record_total };
         });
         return records
           .filter((record) => record.type === 'TXT' && asciiName(record.name) === name)

@@ -1,10 +1,12 @@
 import {
+  allPages,
   basicAuth,
   defineProvider,
+  isProviderError,
   type Problem,
-  ProviderError,
   perRecord,
   secret,
+  unlessStatus,
   unquoteTxt,
   url,
 } from '../kit/index.ts';
@@ -73,17 +75,15 @@ export default defineProvider({
           if (!isRefusal(error)) throw error;
           // Domains of others are forbidden, as everything is to a wrong key: what may be asked of any domain tells.
           const isLast = name.split('.').length === 2;
-          if (isLast && !accepted) await api.get(`domain/${name}`, query).catch(unlessBad);
+          if (isLast && !accepted) await api.get(`domain/${name}`, query).catch(unlessStatus(400));
           return undefined;
         }
       },
       async list(zone, { name }) {
-        const found: NonNullable<Page['data']> = [];
-        for (;;) {
-          const { data, total } = await page(zone.name, found.length);
-          found.push(...(data ?? []));
-          if (!data?.length || found.length >= Number(total ?? 0)) break;
-        }
+        const found = await allPages(async ({ offset }) => {
+          const { data: items, total } = await page(zone.name, offset);
+          return { items, total };
+        });
         return found
           .filter(({ type, host }) => type === 'TXT' && (host || '@').toLowerCase() === name)
           .map(({ id, rdata }) => ({ id, value: unquoteTxt(rdata) }));
@@ -98,8 +98,5 @@ export default defineProvider({
   },
 });
 
-const isBad = (error: unknown) => error instanceof ProviderError && error.status === 400;
-const isRefusal = (error: unknown) => isBad(error) || (error instanceof ProviderError && error.fault === 'auth');
-const unlessBad = (error: unknown): void => {
-  if (!isBad(error)) throw error;
-};
+const isBad = (error: unknown) => isProviderError(error) && error.status === 400;
+const isRefusal = (error: unknown) => isBad(error) || isProviderError(error, 'auth');

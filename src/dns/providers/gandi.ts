@@ -1,4 +1,5 @@
 import {
+  allPages,
   defineProvider,
   type Problem,
   type ProviderContext,
@@ -114,14 +115,14 @@ async function v4Api({ rest, hide, log }: ProviderContext<unknown>, key: string)
 
   /** A page holds 100 records; the first is page 0. */
   async function txtRecords(id: number, name: string): Promise<readonly ZoneRecord[]> {
-    const found = new Map<string, ZoneRecord>();
-    for (let page = 0; ; page += 1) {
-      const records = await call<ZoneRecord[]>('domain.zone.record.list', id, 0, { type: 'TXT', name, page });
-      const fresh = records.filter((record) => !found.has(record.id));
-      if (fresh.length === 0)
-        return [...found.values()].filter((one) => one.type === 'TXT' && one.name.toLowerCase() === name);
-      for (const record of fresh) found.set(record.id, record);
-    }
+    const records = await allPages<ZoneRecord>(
+      async ({ page }) => {
+        const filter = { type: 'TXT', name, page: page - 1 };
+        return { items: await call('domain.zone.record.list', id, 0, filter), total: Number.POSITIVE_INFINITY };
+      },
+      (record) => record.id,
+    );
+    return records.filter((record) => record.type === 'TXT' && record.name.toLowerCase() === name);
   }
 
   /** Gandi's public zones belong to nobody who could change them. */

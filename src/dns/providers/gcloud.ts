@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import {
+  allPages,
   asciiName,
   defineProvider,
   flag,
@@ -92,15 +93,11 @@ export default defineProvider({
     /** The latest change of each zone that published something. */
     const unfinished = new Map<string, string>();
 
-    async function all<T>(path: string, query: Record<string, string>, items: 'managedZones' | 'rrsets'): Promise<T[]> {
-      const found: T[] = [];
-      for (let pageToken: string | undefined; ; ) {
+    const all = <T>(path: string, query: Record<string, string>, items: 'managedZones' | 'rrsets'): Promise<T[]> =>
+      allPages(async ({ cursor: pageToken }) => {
         const page = await api.get<{ nextPageToken?: string } & Record<string, T[]>>(path, { ...query, pageToken });
-        found.push(...(page[items] ?? []));
-        if (!page.nextPageToken || page.nextPageToken === pageToken) return found;
-        pageToken = page.nextPageToken;
-      }
-    }
+        return { items: page[items], next: page.nextPageToken };
+      });
 
     /** Several zones may have one name; private ones are seen from inside only. */
     function choose(zones: readonly ManagedZone[]) {

@@ -1,13 +1,14 @@
 import {
+  allPages,
   defineProvider,
   oneOf,
   type ProviderContext,
-  ProviderError,
   perRecord,
   type RecordSet,
   recordSets,
   secret,
   unlessMissing,
+  unlessStatus,
   unquoteTxt,
   url,
 } from '../kit/index.ts';
@@ -79,7 +80,7 @@ function version1(rest: Client, base: string, key: string, password: string) {
   const path = (zone: { name: string }, name: string) => `${zone.name}/records/TXT/${name}`;
 
   return recordSets({
-    findZone: (name) => unlessUnknown(name, api.get(path({ name }, '@'))),
+    findZone: (name) => zoneIf(name, api.get(path({ name }, '@'))),
 
     async read(zone, fqdns) {
       const found: (Row & { fqdn: string })[] = [];
@@ -135,17 +136,15 @@ function version3(rest: Client, base: string, token: string) {
   const records = (zone: string) => `${zone}/dns-records`;
 
   return perRecord({
-    findZone: (name) => unlessUnknown(name, api.get(records(name), { type: 'TXT', name: '@' })),
+    findZone: (name) => zoneIf(name, api.get(records(name), { type: 'TXT', name: '@' })),
 
     async list(zone, { name }) {
-      const found: NonNullable<Page['items']> = [];
-      for (let page = 1; ; page += 1) {
+      const found = await allPages(async ({ page }) => {
         const query = { type: 'TXT', name, page, pageSize: PAGE_SIZE };
         const { items, links } = await api.get<Page>(records(zone.name), query);
-        found.push(...(items ?? []));
-        const more = links ? links.some(({ rel }) => rel === 'next') : items?.length === PAGE_SIZE;
-        if (!items?.length || !more) break;
-      }
+        const hasMore = links ? links.some(({ rel }) => rel === 'next') : items?.length === PAGE_SIZE;
+        return { items, pages: hasMore ? page + 1 : page };
+      });
       return found
         .filter((record) => record.type === 'TXT' && record.name.toLowerCase() === name)
         .map(({ recordId, data }) => ({ recordId, value: unquoteTxt(data) }));
@@ -160,13 +159,5 @@ function version3(rest: Client, base: string, token: string) {
  * Reading the apex works for zones that the list of domains leaves out; names that cannot be a zone are no error here.
  * What is not in the account may be forbidden instead of unknown: the last name that is asked for tells about the key.
  */
-async function unlessUnknown(name: string, asked: Promise<unknown>): Promise<{ name: string } | undefined> {
-  try {
-    await asked;
-    return { name };
-  } catch (error) {
-    const none = name.split('.').length > 2 ? [400, 403, 404, 422] : [400, 404, 422];
-    if (error instanceof ProviderError && none.includes(error.status ?? 0)) return undefined;
-    throw error;
-  }
-}
+const zoneIf = (name: string, asked: Promise<unknown>): Promise<{ name: string } | undefined> =>
+  asked.then(() => ({ name }), unlessStatus(400, 404, 422, ...(name.split('.').length > 2 ? [403] : [])));

@@ -1,14 +1,15 @@
 import {
+  allPages,
   asciiName,
   changeSets,
   defineProvider,
-  ProviderError,
   pollUntil,
   quoteTxt,
   secret,
   text,
   unquoteTxt,
 } from '../kit/index.ts';
+import { onlyZone } from '../vendors/only-zone.ts';
 
 /** Goes back as it came, so that an update changes nothing but records. */
 interface ZoneConfig {
@@ -71,14 +72,11 @@ export default defineProvider({
     });
     const call = <T>(method: string, params: object) => api.post<T>(method, { authToken: config.key, ...params });
 
-    async function find<T>(method: string, filter: Filter): Promise<T[]> {
-      const rows: T[] = [];
-      for (let page = 1; ; page += 1) {
+    const find = <T>(method: string, filter: Filter): Promise<T[]> =>
+      allPages(async ({ page }) => {
         const { response } = await call<Page<T>>(method, { filter, limit: 100, page });
-        rows.push(...(response?.data ?? []));
-        if (!response?.data?.length || page >= (response.totalPages ?? 1)) return rows;
-      }
-    }
+        return { items: response?.data, pages: response?.totalPages };
+      });
     const findConfig = async (name: string) =>
       (await find<ZoneConfig>('zoneConfigsFind', { field: 'zoneName', value: name })).find(
         (config) => asciiName(config.name) === name,
@@ -98,7 +96,7 @@ export default defineProvider({
       );
 
     return changeSets({
-      ...(config.zone ? { zoneOf: onlyZone(asciiName(config.zone), findZone) } : { findZone }),
+      ...onlyZone({ who: 'hostingde', variable: 'HOSTINGDE_ZONE_NAME', name: config.zone, lookup: { findZone } }),
 
       async read(zone, fqdns) {
         const found = await Promise.all(
@@ -127,13 +125,3 @@ const describe = ({ code, text, value, details }: Failure): string => {
   const more = (details ?? []).map((detail) => (typeof detail === 'string' ? detail : detail.value));
   return `${[text, value, ...more].filter(Boolean).join(': ')} (${code})`;
 };
-
-function onlyZone<Z>(only: string, findZone: (name: string) => Promise<Z | undefined>) {
-  return async (fqdn: string): Promise<Z> => {
-    const zone = fqdn === only || fqdn.endsWith(`.${only}`) ? await findZone(only) : undefined;
-    if (zone) return zone;
-    throw new ProviderError('zone', `hostingde: no zone for ${fqdn}: HOSTINGDE_ZONE_NAME is ${only}`, {
-      hint: `the account must have a zone ${only} that holds the name; without the variable the zone is looked up`,
-    });
-  };
-}

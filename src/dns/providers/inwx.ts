@@ -1,4 +1,5 @@
 import {
+  allPages,
   asciiName,
   ConfigError,
   changeSets,
@@ -11,7 +12,6 @@ import {
   text,
   unlessMissing,
   unquoteTxt,
-  type Zone,
 } from '../kit/index.ts';
 import { loggedIn } from '../vendors/logged-in.ts';
 
@@ -116,14 +116,12 @@ export default defineProvider({
     return changeSets({
       // Domains are listed in Unicode, and cannot be looked for by their ASCII form.
       async listZones() {
-        const zones: Zone[] = [];
-        for (let page = 1; ; page += 1) {
+        const domains = await allPages(async ({ page }) => {
           const params = { page, pagelimit: PAGE_LIMIT };
           const found = await call<{ count?: number; domains?: { domain: string }[] }>('nameserver.list', params);
-          const domains = found?.domains ?? [];
-          zones.push(...domains.map(({ domain }) => ({ name: asciiName(domain) })));
-          if (domains.length === 0 || zones.length >= Number(found?.count ?? 0)) return zones;
-        }
+          return { items: found?.domains, total: found?.count };
+        });
+        return domains.map(({ domain }) => ({ name: asciiName(domain) }));
       },
       async read(zone) {
         const found = await call<{ record?: DnsRecord[] }>('nameserver.info', { domain: zone.name, type: 'TXT' });

@@ -1,5 +1,6 @@
 import type { DomainEntry, Operation } from '@aws-sdk/client-lightsail';
 import {
+  allPages,
   asciiName,
   defineProvider,
   distinct,
@@ -48,16 +49,11 @@ export default defineProvider({
     );
 
     async function listZones(): Promise<Zone[]> {
-      const found: Zone[] = [];
-      let pageToken: string | undefined;
-      do {
-        const { domains = [], nextPageToken } = await client.send(
-          new sdk.GetDomainsCommand(pageToken === undefined ? {} : { pageToken }),
-        );
-        found.push(...domains.flatMap(({ name }) => (name === undefined ? [] : [{ name: asciiName(name) }])));
-        pageToken = nextPageToken || undefined;
-      } while (pageToken !== undefined);
-      return found;
+      const domains = await allPages(async ({ cursor: pageToken }) => {
+        const page = await client.send(new sdk.GetDomainsCommand(pageToken === undefined ? {} : { pageToken }));
+        return { items: page.domains, next: page.nextPageToken };
+      });
+      return domains.flatMap(({ name }) => (name === undefined ? [] : [{ name: asciiName(name) }]));
     }
 
     /** `undefined` where the policy is that of lego, which never reads. */

@@ -1,9 +1,9 @@
 import {
+  allPages,
   asciiName,
   basicAuth,
   defineProvider,
   type Problem,
-  ProviderError,
   perRecord,
   quoteTxt,
   secret,
@@ -11,6 +11,7 @@ import {
   unquoteTxt,
   url,
 } from '../kit/index.ts';
+import { onlyZone } from '../vendors/only-zone.ts';
 
 interface Page<T> {
   items?: T[] | null;
@@ -68,20 +69,20 @@ export default defineProvider({
     });
     const call = <T>(method: string, params: object) => api.post<T>(method, { params });
 
-    async function all<T>(method: string, params: object): Promise<T[]> {
-      const found: T[] = [];
-      for (let page = 1; ; page += 1) {
+    const all = <T>(method: string, params: object): Promise<T[]> =>
+      allPages(async ({ page }) => {
         const { items, page_total: pages } = await call<Page<T>>(method, { ...params, page_num: page });
-        found.push(...(items ?? []));
-        if (!items?.length || page >= Number(pages ?? 1)) return found;
-      }
-    }
+        return { items, pages };
+      });
     // The vendor's own client, too, lists zones by the `bleed` version of the API and edits records by `v1`.
     const listZones = async () =>
       (await all<{ name: string }>('bleed/Network/DNS/Zone/list', {})).map(({ name }) => ({ name: asciiName(name) }));
 
     return perRecord({
-      ...(config.zone ? { zoneOf: onlyZone(asciiName(config.zone)) } : { listZones }),
+      ...onlyZone({
+        ...{ who: 'liquidweb', variable: 'LIQUID_WEB_ZONE', name: config.zone, lookup: { listZones } },
+        find: async (name) => ({ name }), // Without asking: the user need not be allowed to list zones.
+      }),
 
       async list(zone, { fqdn }) {
         const records = await all<DnsRecord>('v1/Network/DNS/Record/list', { zone: zone.name });
@@ -101,12 +102,3 @@ export default defineProvider({
     });
   },
 });
-
-function onlyZone(name: string) {
-  return async (fqdn: string) => {
-    if (fqdn === name || fqdn.endsWith(`.${name}`)) return { name };
-    throw new ProviderError('zone', `liquidweb: no zone for ${fqdn}: LIQUID_WEB_ZONE is ${name}`, {
-      hint: 'without LIQUID_WEB_ZONE the zone is looked up',
-    });
-  };
-}

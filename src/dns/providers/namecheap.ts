@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import {
   defineProvider,
+  exportsOf,
   flag,
   ProviderError,
   type ProviderFault,
@@ -65,7 +66,7 @@ export default defineProvider({
   tuning: { prefix: 'NAMECHEAP', minTtl: 60, propagationTimeout: 3600, pollingInterval: 15, httpTimeout: 60 },
 
   async connect({ config: { user, key, sandbox }, rest }) {
-    const { parse: parseName } = await import('tldts');
+    const { parse: parseName } = exportsOf(await import('tldts'));
     /**
      * What was registered, in the parts that the API takes. A private suffix (uk.com) may have been the registry, or be the
      * domain itself.

@@ -1,12 +1,13 @@
 import {
+  allPages,
   asciiName,
   basicAuth,
   ConfigError,
   defineProvider,
-  ProviderError,
   perRecord,
   secret,
   text,
+  unlessStatus,
   unquoteTxt,
 } from '../kit/index.ts';
 
@@ -61,20 +62,17 @@ export default defineProvider({
       async findZone(name) {
         for (const version of VERSIONS) {
           const path = `${version}/domains/${name}`;
-          const domain = await unlessUnknown(api.get<{ domainName?: string }>(path));
+          const domain = await api.get<{ domainName?: string }>(path).catch(unlessUnknown);
           if (domain && asciiName(domain.domainName ?? name) === name) return { name, path };
         }
         return undefined;
       },
 
       async list(zone, { name, fqdn }) {
-        const found: NameRecord[] = [];
-        for (let page = 1; ; ) {
+        const found = await allPages(async ({ cursor: page = 1 }) => {
           const { records, nextPage } = await api.get<RecordPage>(`${zone.path}/records`, { page });
-          found.push(...(records ?? []));
-          if (!nextPage || nextPage <= page) break;
-          page = nextPage;
-        }
+          return { items: records, next: nextPage ? String(nextPage) : undefined };
+        });
         return found
           .filter((record) => record.type === 'TXT')
           .filter((record) => (record.fqdn ? asciiName(record.fqdn) === fqdn : (record.host || '@') === name))
@@ -99,11 +97,4 @@ function serverAddress(given: string): string {
 }
 
 /** A name that cannot be a domain is refused as an invalid argument; a version that has been switched off is gone. */
-async function unlessUnknown<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof ProviderError && [400, 404, 410].includes(error.status ?? 0)) return undefined;
-    throw error;
-  }
-}
+const unlessUnknown = unlessStatus(400, 404, 410);

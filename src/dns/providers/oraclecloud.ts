@@ -1,14 +1,15 @@
 import {
+  allPages,
   asciiName,
   ConfigError,
   changeSets,
   choice,
   defineProvider,
   type ProviderContext,
-  ProviderError,
   quoteTxt,
   secret,
   text,
+  unlessMissing,
   unquoteTxt,
   url,
 } from '../kit/index.ts';
@@ -92,16 +93,12 @@ export default defineProvider({
     const ttls = new Map<string, number>();
 
     async function recordsAt(zone: string, fqdn: string): Promise<OciRecord[]> {
-      const found: OciRecord[] = [];
-      for (let page: string | undefined; ; ) {
+      const found = await allPages<OciRecord>(async ({ cursor: page }) => {
         const query = { ...place, rtype: 'TXT', page };
         const { body, headers } = await api.request<{ items?: OciRecord[] }>('GET', pathOf(zone, fqdn), { query });
-        found.push(...(body.items ?? []));
-        const next = headers['opc-next-page'];
-        if (!next || next === page)
-          return found.filter(({ rtype, domain }) => rtype === 'TXT' && asciiName(domain) === fqdn);
-        page = next;
-      }
+        return { items: body.items, next: headers['opc-next-page'] };
+      });
+      return found.filter(({ rtype, domain }) => rtype === 'TXT' && asciiName(domain) === fqdn);
     }
 
     return changeSets({
@@ -113,7 +110,7 @@ export default defineProvider({
       async read(zone, fqdns) {
         const names = await Promise.all(
           fqdns.map(async (fqdn) => {
-            const records = await recordsAt(zone.name, fqdn).catch(noneIfMissing);
+            const records = (await recordsAt(zone.name, fqdn).catch(unlessMissing)) ?? [];
             ttls.delete(fqdn);
             if (records[0]) ttls.set(fqdn, records[0].ttl);
             return records.map((record) => ({ fqdn, value: unquoteTxt(record.rdata), record }));
@@ -142,11 +139,6 @@ export default defineProvider({
     });
   },
 });
-
-function noneIfMissing(error: unknown): OciRecord[] {
-  if (!(error instanceof ProviderError) || error.fault !== 'missing') throw error;
-  return [];
-}
 
 type Values<S> = { readonly [K in keyof S]: S[K] extends { readonly parse: (raw: string) => infer T } ? T : never };
 

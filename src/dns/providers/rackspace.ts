@@ -1,4 +1,5 @@
 import {
+  allPages,
   asciiName,
   changeSets,
   defineProvider,
@@ -68,18 +69,15 @@ export default defineProvider({
       },
     );
 
-    async function all<T>(path: string, filter: Query, itemsOf: (page: Page) => T[] | null | undefined): Promise<T[]> {
-      const found: T[] = [];
-      for (let query = filter; ; ) {
-        const page = await api.get<Page>(path, query);
-        const items = itemsOf(page) ?? [];
-        found.push(...items);
-        const next = page.links?.find(({ rel }) => rel === 'next')?.href;
-        if (items.length === 0 || (!next && found.length >= (page.totalEntries ?? 0))) return found;
-        const at = new URL(next ?? '', 'https://link.invalid').searchParams;
-        query = { ...filter, limit: at.get('limit') ?? items.length, offset: at.get('offset') ?? found.length };
-      }
-    }
+    const all = <T>(path: string, filter: Query, itemsOf: (page: Page) => T[] | null | undefined): Promise<T[]> =>
+      allPages(async ({ page, offset, cursor }) => {
+        const at = new URL(cursor ?? '', 'https://link.invalid').searchParams;
+        // Without a link, the size of the pages so far.
+        const further = { limit: at.get('limit') ?? offset / (page - 1), offset: at.get('offset') ?? offset };
+        const answer = await api.get<Page>(path, page > 1 ? { ...filter, ...further } : filter);
+        const next = answer.links?.find(({ rel }) => rel === 'next')?.href;
+        return { items: itemsOf(answer), total: answer.totalEntries, next };
+      });
 
     /** Errors of a change show only in its job: https://docs.rackspace.com/reference/cloud-dns-synchronous-and-asynchronous-responses */
     async function finished(what: string, started: Job | undefined): Promise<void> {

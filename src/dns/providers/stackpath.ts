@@ -1,4 +1,5 @@
 import {
+  allPages,
   asciiName,
   type CallOptions,
   defineProvider,
@@ -76,17 +77,12 @@ export default defineProvider({
         return (await api.request<T>(method, address, { ...options, headers })).body;
       });
 
-    async function all<T>(path: string, filter: string, rows: (page: Page) => T[] | null | undefined): Promise<T[]> {
-      const found: T[] = [];
-      for (let after: string | undefined; ; ) {
+    const all = <T>(path: string, filter: string, rows: (page: Page) => T[] | null | undefined): Promise<T[]> =>
+      allPages(async ({ cursor: after }) => {
         const query = { 'page_request.filter': filter, 'page_request.first': 100, 'page_request.after': after };
         const page = await send<Page>('GET', path, { query });
-        found.push(...(rows(page) ?? []));
-        const next = page.pageInfo?.hasNextPage ? page.pageInfo.endCursor : undefined;
-        if (next === undefined || next === after) return found;
-        after = next;
-      }
-    }
+        return { items: rows(page), next: page.pageInfo?.hasNextPage ? page.pageInfo.endCursor : undefined };
+      });
 
     return perRecord({
       async findZone(name) {

@@ -1,4 +1,5 @@
 import {
+  allPages,
   asciiName,
   basicAuth,
   type CallOptions,
@@ -70,15 +71,11 @@ export default defineProvider({
     const send = <T>(method: string, path: string, options: CallOptions = {}) =>
       session.use(async (headers) => (await api.request<T>(method, path, { ...options, headers })).body);
 
-    async function all<T>(what: 'domains' | 'records', query: Query): Promise<T[]> {
-      const found: T[] = [];
-      for (let page = 1; ; page += 1) {
+    const all = <T>(what: 'domains' | 'records', query: Query): Promise<T[]> =>
+      allPages(async ({ page }) => {
         const answer = await send<Page<T>>('GET', what, { query: { ...query, sort: 'name', page, perpage: PER_PAGE } });
-        const rows = answer[what] ?? [];
-        found.push(...rows);
-        if (rows.length === 0 || found.length >= (answer[`total_${what}`] ?? 0)) return found;
-      }
-    }
+        return { items: answer[what], total: answer[`total_${what}`] };
+      });
 
     return perRecord({
       async findZone(name) {

@@ -1,4 +1,4 @@
-import { defineProvider, perRecord, quoteTxt, secret, unquoteTxt } from '../kit/index.ts';
+import { allPages, defineProvider, perRecord, quoteTxt, secret, unquoteTxt } from '../kit/index.ts';
 import { isNamed } from '../vendors/record-names.ts';
 
 interface Page {
@@ -33,16 +33,11 @@ export default defineProvider({
     });
 
     /** https://www.vultr.com/api/#section/Introduction/Meta-and-pagination: `next` is empty on the last page. */
-    async function all<T>(path: string, items: (page: Page) => readonly T[] | null | undefined): Promise<T[]> {
-      const found: T[] = [];
-      for (let cursor: string | undefined; ; ) {
-        const page: Page = await api.get(path, { per_page: 500, cursor });
-        const batch = items(page) ?? [];
-        found.push(...batch);
-        cursor = page.meta?.links?.next;
-        if (!cursor || batch.length === 0) return found;
-      }
-    }
+    const all = <T>(path: string, itemsOf: (page: Page) => readonly T[] | null | undefined): Promise<T[]> =>
+      allPages(async ({ cursor }) => {
+        const page = await api.get<Page>(path, { per_page: 500, cursor });
+        return { items: itemsOf(page), next: page.meta?.links?.next };
+      });
 
     return perRecord({
       // What `GET domains/{domain}` answers for a domain of somebody else is documented nowhere; clients list.

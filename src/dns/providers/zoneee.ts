@@ -3,10 +3,10 @@ import {
   basicAuth,
   changeSets,
   defineProvider,
-  isProviderError,
   secret,
   text,
   unlessMissing,
+  unlessStatus,
   unquoteTxt,
   url,
 } from '../kit/index.ts';
@@ -42,16 +42,14 @@ export default defineProvider({
 
     return changeSets({
       async findZone(name) {
-        try {
-          // Every resource comes in an array; an empty one means that there is none.
-          const [zone] = (await api.get<{ identificator?: string; name?: string }[] | null>(name)) ?? [];
+        const found = await api.get<{ identificator?: string; name?: string }[] | null>(name).catch(unlessUnknown);
+        if (found) {
+          const [zone] = found; // Every resource comes in an array; an empty one means that there is none.
           return zone && asciiName(zone.identificator ?? zone.name ?? name) === name ? { name } : undefined;
-        } catch (error) {
-          if (!isUnknown(error)) throw error;
-          if (name.startsWith('_')) return undefined; // No zone, and requests are scarce.
-          // lego asks for nothing but records: those may be within reach where the zone itself is not.
-          return api.get(`${name}/txt`).then(() => ({ name }), unlessUnknown);
         }
+        if (name.startsWith('_')) return undefined; // No zone, and requests are scarce.
+        // lego asks for nothing but records: those may be within reach where the zone itself is not.
+        return api.get(`${name}/txt`).then(() => ({ name }), unlessUnknown);
       },
 
       // All names at once: with a list for each, a hundred would never fit into 60 requests a minute.
@@ -72,11 +70,7 @@ export default defineProvider({
 });
 
 /** A name that cannot be a zone may be refused as a value. */
-const isUnknown = (error: unknown) => isProviderError(error) && [400, 404, 422].includes(error.status ?? 0);
-
-function unlessUnknown(error: unknown): undefined {
-  if (!isUnknown(error)) throw error;
-}
+const unlessUnknown = unlessStatus(400, 404, 422);
 
 /** A refused resource comes back with the complaints in place of the values: `{"name":"invalid_host"}`. */
 function complaint(body: unknown): string | undefined {

@@ -1,4 +1,5 @@
 import {
+  allPages,
   asciiName,
   type Problem,
   ProviderError,
@@ -91,20 +92,13 @@ export function designateZones({
   };
 
   /** Links lead to whatever address the operator configured, and repeat filters at will: only the position counts. */
-  async function all<T>(path: string, filter: Query, itemsOf: (page: Links & Record<string, unknown>) => unknown) {
-    const found: T[] = [];
-    const asked = new Set<string>();
-    for (let query = filter; ; ) {
-      const page = await api.get<Links & Record<string, unknown>>(path, query);
-      const items = (itemsOf(page) ?? []) as T[];
-      found.push(...items);
-      const next = page.links?.next;
-      if (!next || items.length === 0 || asked.has(next)) return found;
-      asked.add(next);
-      const { searchParams } = new URL(next, 'https://link.invalid');
-      query = { ...filter, ...Object.fromEntries(POSITION.flatMap((key) => pairOf(searchParams, key))) };
-    }
-  }
+  const all = <T>(path: string, filter: Query, itemsOf: (page: Links & Record<string, unknown>) => unknown) =>
+    allPages(async ({ cursor }) => {
+      const { searchParams } = new URL(cursor ?? '', 'https://link.invalid');
+      const position = Object.fromEntries(POSITION.flatMap((key) => pairOf(searchParams, key)));
+      const page = await api.get<Links & Record<string, unknown>>(path, { ...filter, ...position });
+      return { items: itemsOf(page) as T[] | null | undefined, next: page.links?.next };
+    });
 
   async function setAt({ id }: DesignateZone, fqdn: string): Promise<RecordSet | undefined> {
     const query = { name: `${fqdn}.`, type: 'TXT' };

@@ -1,11 +1,12 @@
 import {
-  type Answer,
-  type CallOptions,
+  isProviderError,
   type ProviderContext,
   ProviderError,
   type Rest,
   type RestOptions,
+  restFrom,
 } from '../kit/index.ts';
+import { loggedIn } from './logged-in.ts';
 
 interface Context extends Pick<ProviderContext<unknown>, 'rest' | 'hide'> {
   /** The provider's id, for messages. */
@@ -148,39 +149,12 @@ export interface ServiceOptions {
 
 /** A client that logs in when it is first used, and once more when its token is refused: tokens run out. */
 export function serviceClient({ rest }: Pick<Context, 'rest'>, { login, url, problem }: ServiceOptions): Rest {
-  let client: Promise<Rest> | undefined;
-  const open = async () => {
-    const token = await login();
-    return rest({ url: url(token), headers: { 'x-auth-token': token.id }, ...(problem ? { problem } : {}) });
-  };
-
-  async function request<T>(method: string, path: string, options: CallOptions = {}): Promise<Answer<T>> {
-    for (let renewed = false; ; renewed = true) {
-      client ??= open();
-      const used = client;
-      const forget = () => {
-        if (client === used) client = undefined; // Unless another request has logged in again already.
-      };
-      const api = await used.catch((error: unknown) => {
-        forget();
-        throw error;
-      });
-      try {
-        return await api.request<T>(method, path, options);
-      } catch (error) {
-        if (renewed || !(error instanceof ProviderError) || error.status !== 401) throw error;
-        forget();
-      }
-    }
-  }
-  const send = async <T>(method: string, path: string, options?: CallOptions) =>
-    (await request<T>(method, path, options)).body;
-  return {
-    request,
-    get: (path, query, options) => send('GET', path, { query: query ?? {}, ...options }),
-    post: (path, body, options) => send('POST', path, { body, ...options }),
-    put: (path, body, options) => send('PUT', path, { body, ...options }),
-    patch: (path, body, options) => send('PATCH', path, { body, ...options }),
-    delete: (path, body, options) => send('DELETE', path, { body, ...options }),
-  };
+  const session = loggedIn({
+    async login() {
+      const token = await login();
+      return rest({ url: url(token), headers: { 'x-auth-token': token.id }, ...(problem ? { problem } : {}) });
+    },
+    isOver: (error) => isProviderError(error) && error.status === 401, // 403: the user may not do this, whatever the token.
+  });
+  return restFrom((method, path, options) => session.use((api) => api.request(method, path, options)));
 }

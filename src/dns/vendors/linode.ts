@@ -1,4 +1,12 @@
-import { asciiName, type ProviderContext, perRecord, type Query, type Tuning, unquoteTxt } from '../kit/index.ts';
+import {
+  allPages,
+  asciiName,
+  type ProviderContext,
+  perRecord,
+  type Query,
+  type Tuning,
+  unquoteTxt,
+} from '../kit/index.ts';
 import { isNamed } from './record-names.ts';
 
 interface Page<T> {
@@ -28,14 +36,12 @@ export function apiV4(rest: ProviderContext<unknown>['rest'], token: string) {
   });
 
   /** https://techdocs.akamai.com/linode-api/reference/filtering-and-sorting: the filter is a header. */
-  async function all<T>(path: string, filter: Query): Promise<T[]> {
+  function all<T>(path: string, filter: Query): Promise<T[]> {
     const headers = { 'x-filter': JSON.stringify(filter) };
-    const found: T[] = [];
-    for (let page = 1; ; page += 1) {
-      const { data, pages = 1 } = await api.get<Page<T>>(path, { page, page_size: 500 }, { headers });
-      found.push(...(data ?? []));
-      if (!data?.length || page >= pages) return found;
-    }
+    return allPages(async ({ page }) => {
+      const { data: items, pages } = await api.get<Page<T>>(path, { page, page_size: 500 }, { headers });
+      return { items, pages };
+    });
   }
 
   return perRecord({

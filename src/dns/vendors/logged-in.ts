@@ -1,9 +1,11 @@
-import { ProviderError } from '../kit/index.ts';
+import { isProviderError } from '../kit/index.ts';
 
 export interface LoginApi<S> {
   login(): Promise<S>;
   /** For vendors that count sessions. */
   logout?(session: S): Promise<unknown>;
+  /** Whether an error tells that the session is over. Default: the fault `auth`. */
+  isOver?(error: unknown): boolean;
 }
 
 export interface LoggedIn<S> {
@@ -13,10 +15,10 @@ export interface LoggedIn<S> {
   close(): Promise<void>;
 }
 
-const isRefused = (error: unknown): boolean => error instanceof ProviderError && error.fault === 'auth';
+const isRefused = (error: unknown): boolean => isProviderError(error, 'auth');
 
 /** A session that is opened when it is first needed, once for all requests under way. */
-export function loggedIn<S>({ login, logout }: LoginApi<S>): LoggedIn<S> {
+export function loggedIn<S>({ login, logout, isOver = isRefused }: LoginApi<S>): LoggedIn<S> {
   let current: Promise<S> | undefined;
 
   function open(): Promise<S> {
@@ -36,7 +38,7 @@ export function loggedIn<S>({ login, logout }: LoginApi<S>): LoggedIn<S> {
         try {
           return await work(session);
         } catch (error) {
-          if (renewed || !isRefused(error)) throw error;
+          if (renewed || !isOver(error)) throw error;
         }
         if (current !== used) continue; // Another request has seen to it.
         current = undefined;
@@ -48,7 +50,7 @@ export function loggedIn<S>({ login, logout }: LoginApi<S>): LoggedIn<S> {
       const session = await current?.catch(() => undefined);
       if (session !== undefined)
         await logout?.(session).catch((error: unknown) => {
-          if (!isRefused(error)) throw error;
+          if (!isOver(error)) throw error;
         });
       current = undefined;
     },

@@ -1,4 +1,12 @@
-import { asciiName, type ProviderContext, perRecord, type TxtEditor, unquoteTxt, type Zone } from '../kit/index.ts';
+import {
+  allPages,
+  asciiName,
+  type ProviderContext,
+  perRecord,
+  type TxtEditor,
+  unquoteTxt,
+  type Zone,
+} from '../kit/index.ts';
 
 interface DomainRecord {
   id: number;
@@ -35,16 +43,15 @@ export function legacyDomains(
       return asciiName(domain.name) === name ? { name, id: domain.id } : undefined;
     },
     async list({ id }, { fqdn }) {
-      const found = new Map<number, DomainRecord>();
-      for (;;) {
-        const offset = found.size;
-        const { headers, body } = await api.request<DomainRecord[] | null>('GET', `${id}/records/`, {
-          query: { limit: LIMIT, offset },
-        });
-        for (const record of body ?? []) found.set(record.id, record);
-        if (found.size === offset || found.size >= Number(headers['x-total-count'])) break;
-      }
-      return [...found.values()]
+      const found = await allPages<DomainRecord>(
+        async ({ offset }) => {
+          const query = { limit: LIMIT, offset };
+          const { headers, body } = await api.request<DomainRecord[] | null>('GET', `${id}/records/`, { query });
+          return { items: body, total: headers['x-total-count'] ?? Number.POSITIVE_INFINITY };
+        },
+        (record) => record.id,
+      );
+      return found
         .filter(({ type, name }) => type === 'TXT' && asciiName(name) === fqdn)
         .map((record) => ({ id: record.id, value: unquoteTxt(record.content ?? '') }));
     },

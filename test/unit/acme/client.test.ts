@@ -15,9 +15,9 @@ import { silentLog } from '../../../src/log.ts';
 type Handle = (request: IncomingMessage, response: ServerResponse, body: { header: Record<string, string> }) => void;
 
 /** A CA with one resource whose behaviour the test decides; nonces are counted and never accepted twice. */
-async function hostileCa(answer: Handle) {
+async function hostileCa(answer: Handle, nonceMethods: readonly string[] = ['GET', 'HEAD']) {
   let issued = 0;
-  const stats = { heads: 0, posts: 0, open: new Set<string>() };
+  const stats = { nonces: [] as (string | undefined)[], posts: 0, open: new Set<string>() };
   const server = createServer(async (request, response) => {
     let raw = '';
     for await (const chunk of request) raw += chunk;
@@ -26,9 +26,11 @@ async function hostileCa(answer: Handle) {
     stats.open.add(nonce);
     response.setHeader('replay-nonce', nonce);
     if (request.url === '/directory') return void response.end();
-    if (request.method === 'HEAD') {
-      stats.heads += 1;
-      return void response.end();
+    if (request.url === '/nonce') {
+      stats.nonces.push(request.method);
+      if (nonceMethods.includes(request.method ?? '')) return void response.writeHead(204).end();
+      response.removeHeader('replay-nonce');
+      return void response.writeHead(405).end();
     }
     stats.posts += 1;
     const header = JSON.parse(Buffer.from(JSON.parse(raw).protected, 'base64url').toString());
@@ -56,8 +58,8 @@ const options = (maxWaitMs = 5_000): AcmeOptions => ({
   signal: new AbortController().signal,
   maxWaitMs,
 });
-async function connect(answer: Handle, maxWaitMs?: number): Promise<AcmeConnection> {
-  ca = await hostileCa(answer);
+async function connect(answer: Handle, maxWaitMs?: number, nonceMethods = ['GET', 'HEAD']): Promise<AcmeConnection> {
+  ca = await hostileCa(answer, nonceMethods);
   const directory = {
     url: ca.url,
     newNonce: `${ca.url}/nonce`,
@@ -79,14 +81,25 @@ const failure = (work: Promise<unknown>): Promise<AppError> =>
 it('uses the nonce of each answer, so that a run asks for one', async () => {
   const acme = await connect((_, response) => ok(response));
   for (let i = 0; i < 5; i += 1) await acme.post(`${ca.url}/x`, null, { doing: 'read' });
-  expect(ca.stats).toMatchObject({ heads: 1, posts: 5 });
+  expect(ca.stats).toMatchObject({ nonces: ['GET'], posts: 5 });
+});
+
+it('gets nonces by HEAD from a server that knows no GET', async () => {
+  const acme = await connect((_, response) => ok(response), undefined, ['HEAD']);
+  const posts = (count: number) =>
+    Promise.all(Array.from({ length: count }, () => acme.post(`${ca.url}/x`, null, { doing: 'read' })));
+  await posts(3);
+  const first = ca.stats.nonces.splice(0);
+  expect([first[0], first.filter((method) => method === 'HEAD').length]).toEqual(['GET', 3]);
+  await posts(5);
+  expect([new Set(ca.stats.nonces), ca.stats.posts]).toEqual([new Set(['HEAD']), 8]);
 });
 
 it('asks for at most eight nonces when 100 requests are made side by side', async () => {
   const acme = await connect((_, response) => ok(response));
   await Promise.all(Array.from({ length: 100 }, () => acme.post(`${ca.url}/x`, null, { doing: 'read' })));
   expect(ca.stats.posts).toBe(100);
-  expect(ca.stats.heads).toBeLessThanOrEqual(8);
+  expect(ca.stats.nonces.length).toBeLessThanOrEqual(8);
 });
 
 it('A2: gives up on a CA that never accepts a nonce', async () => {

@@ -380,6 +380,7 @@ it('probes without leaving anything but its folders', async () => {
     'journal',
     'locks',
     'orders',
+    'renewals',
     'writes',
   ]);
 });
