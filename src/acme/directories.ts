@@ -1,6 +1,6 @@
 import { ConfigError } from '../errors.ts';
 
-/** Short names for `--server`, each as its CA documents it. */
+/** Short names for `--server`, each as its CA documents it; the last five as lego 5 has them. */
 export const directories: Readonly<Record<string, string>> = {
   letsencrypt: 'https://acme-v02.api.letsencrypt.org/directory',
   'letsencrypt-staging': 'https://acme-staging-v02.api.letsencrypt.org/directory',
@@ -12,6 +12,11 @@ export const directories: Readonly<Record<string, string>> = {
   actalis: 'https://acme-api.actalis.com/acme/directory',
   digicert: 'https://acme.digicert.com/v2/acme/directory',
   sectigo: 'https://acme.sectigo.com/v2/DV',
+  sectigoev: 'https://acme.sectigo.com/v2/EV',
+  sectigoov: 'https://acme.sectigo.com/v2/OV',
+  globalsign: 'https://emea.acme.atlas.globalsign.com/directory',
+  freessl: 'https://acmepro.freessl.cn/v2/DV',
+  litessl: 'https://acme.litessl.com/acme/v2/directory',
 };
 
 const isLoopback = (host: string): boolean => /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/u.test(host);

@@ -108,6 +108,7 @@ const otherVariables: Readonly<Record<string, string>> = {
   LEGO_CA_SYSTEM_CERT_POOL:
     'name the roots of a private CA in NODE_EXTRA_CA_CERTS to have them count besides the usual ones',
   LEGO_DISABLE_CNAME_SUPPORT: 'CNAMEs are followed always, as CAs follow them',
+  ZERO_SSL_ACCESS_KEY: 'ZeroSSL gives credentials for the address of --email, or --eab tells them',
   LEGO_EXPERIMENTAL_DNS_TCP_ONLY: 'name resolvers that are to be asked encrypted with --dns.resolvers tls://host',
 };
 

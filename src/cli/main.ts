@@ -57,6 +57,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 };
 /** Those that go to a CA or to a DNS server, which may be named `sandbox`; those that keep the word see to it themselves. */
 const usesServers = new Set(['revoke', 'account', 'check', 'cleanup', 'persist']);
+/** Those that may go to a CA for a certificate. */
+const obtains = new Set(['run', 'renew', 'apply']);
 
 const USAGE_ERROR = 2;
 
@@ -85,7 +87,7 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     options = { ...readOptions(invocation.given, io.env), ...legoLog(invocation.given, io.env) };
     refuseLegoCommand(invocation.command);
     refuseLegoFlags(invocation.given, invocation.command === 'run' ? io.env : {});
-    warnings.push(...legoWarnings(io.env));
+    if (obtains.has(invocation.command)) warnings.push(...legoWarnings(io.env));
     if (
       usesServers.has(invocation.command) &&
       [...options.servers, ...options.dns].some((name) => /\bsandbox$/u.test(name))

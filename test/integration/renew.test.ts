@@ -64,13 +64,18 @@ describeWith(['dig'], 'quoin renew with the sandbox', () => {
 
   it('renews one that is due and leaves alone the others; one failure stops nobody', async () => {
     await startSandboxProcess(['--zone', 'example.test'], env);
-    for (const name of ['a', 'b', 'c', 'd']) await obtain(`${name}.example.test`);
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await obtain(`${name}.example.test`);
     await renew();
     const past = {
       ari: { url: 'https://127.0.0.1:1/', id: 'x.y', askAgain: '2099-01-01T00:00:00Z', chosen: '2020-01-01T00:00:00Z' },
     };
     for (const name of ['a', 'b', 'c']) change(`${name}.example.test`, past);
     writeFileSync(join(store, 'certificates/b.example.test.key'), 'no key');
+    // Somebody has edited a record, and a disk has lost the end of what was noted.
+    const record = join(store, 'certificates/e.example.test.json');
+    writeFileSync(record, readFileSync(record, 'utf8').replace(/"servers": \[[^\]]*\]/u, '"servers": 5'));
+    writeFileSync(stateFile('e.example.test'), '');
+    change('f.example.test', { notAfter: 'soon' });
     const ended = await run(['renew', '--no-random-sleep', '--json']);
     expect(ended.code).toBe(6);
     const found = JSON.parse(ended.stdout);
@@ -79,8 +84,11 @@ describeWith(['dig'], 'quoin renew with the sandbox', () => {
       'b.example.test': 'failed',
       'c.example.test': 'renewed',
       'd.example.test': 'unchanged',
+      'e.example.test': 'failed',
+      'f.example.test': 'unchanged',
     });
-    expect(found.summary).toEqual({ issued: 0, renewed: 2, unchanged: 1, postponed: 0, failed: 1 });
+    expect(found.summary).toEqual({ issued: 0, renewed: 2, unchanged: 2, postponed: 0, failed: 2 });
+    expect(found.certificates[4].error.message).toContain('quoin.servers is not a list');
     expect(found.certificates[1].error.message).toContain('b.example.test.key');
   });
 
@@ -185,6 +193,34 @@ describeWith(['dig'], 'quoin renew with the sandbox', () => {
     expect([quiet.code, quiet.stderr.includes('deploy hook')]).toEqual([0, false]);
   });
 
+  it('waits for a failure that a wrong clock noted no longer than for any other', async () => {
+    await startSandboxProcess([], env);
+    await obtain('a.example.test');
+    await renew();
+    const failure = { count: 1, code: 'ACME_UNAVAILABLE', exitCode: 3, message: 'down' };
+    const { ari } = stateOf('a.example.test');
+    const due = { ...ari, chosen: '2020-01-01T00:00:00Z' };
+    const soon = new Date(Date.now() + HOUR_MS).toISOString();
+    change('a.example.test', { ari: due, failure: { ...failure, at: new Date().toISOString(), notBefore: soon } });
+    expect((await run(['renew', '--no-random-sleep'])).stdout).toContain('postponed a.example.test');
+    change('a.example.test', {
+      failure: { ...failure, at: '2099-01-01T00:00:00Z', notBefore: '2099-01-01T01:00:00Z' },
+    });
+    expect(actions(await renew())).toEqual({ 'a.example.test': 'renewed' });
+  });
+
+  it('waits for the time that the CA suggests, also when a timer cannot hold it', async () => {
+    await startSandboxProcess(['--lifetime', '90d', '--renewal-window', '40d-50d'], env);
+    await obtain('a.example.test');
+    const args = ['renew', '--no-random-sleep', '--ari-wait-to-renew-duration', '60d', '--path', store];
+    const waiting = quoin(args, env);
+    await waiting.sees('when the CA suggests to renew');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    waiting.child.kill('SIGINT');
+    const ended = await waiting.finished;
+    expect([ended.code, ended.stderr]).toEqual([130, expect.not.stringMatching(/TimeoutOverflow|published/u)]);
+  });
+
   it('renews with the same key where that was asked for, and with another one where not', async () => {
     await startSandboxProcess([], env);
     const key = () => readFileSync(join(store, 'certificates/a.example.test.key'), 'utf8');
@@ -209,3 +245,44 @@ describeWith(['dig'], 'quoin renew with the sandbox', () => {
       expect(/Pkcs10CertificateRequest|class AcmeClient|getPaginatedChain/u.test(text)).toBe(false);
   });
 });
+
+describeWith(['dig'], 'quoin renew, killed when the new certificate is in place', () => {
+  it('owes the deploy hook, and the next run calls it', async () => {
+    const env = ownPlaces();
+    const store = join(newFolder(), 'store');
+    const deployed = join(store, '..', 'deployed');
+    await startSandboxProcess([], env);
+    const run = (args: readonly string[], more: Record<string, string> = {}) =>
+      quoin([...args, '--path', store], { ...env, ...more }).finished;
+    const hook = `cp "$QUOIN_CERTIFICATE_PATH" ${deployed}`;
+    expect(await run(['run', ...SERVERS, '-d', 'a.example.test', '--deploy-hook', hook])).toMatchObject({ code: 0 });
+    const crt = join(store, 'certificates/a.example.test.crt');
+    const first = readFileSync(crt, 'utf8');
+    const kill = killedAtRemovalOf(join(store, 'writes/a.example.test.json'));
+    const killed = await run(['renew', '--renew-force', '--no-random-sleep'], kill);
+    expect(killed.signal).toBe('SIGKILL');
+    expect(readFileSync(crt, 'utf8')).not.toBe(first);
+    expect(readFileSync(deployed, 'utf8')).toBe(first);
+    expect(await run(['renew'])).toMatchObject({ code: 0 });
+    expect(readFileSync(deployed, 'utf8')).toBe(readFileSync(crt, 'utf8'));
+  });
+});
+
+/** The last step of having a certificate's files in place is to remove the note that they are on their way. */
+function killedAtRemovalOf(path: string): Record<string, string> {
+  const preload = join(newFolder(), 'kill.mjs');
+  writeFileSync(
+    preload,
+    `import { existsSync } from 'node:fs';
+import fs from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+const { rm } = fs;
+fs.rm = async (path, ...more) => {
+  if (path === ${JSON.stringify(path)} && existsSync(path)) process.kill(process.pid, 'SIGKILL');
+  return rm(path, ...more);
+};
+syncBuiltinESMExports();
+`,
+  );
+  return { NODE_OPTIONS: `--import=${preload}` };
+}

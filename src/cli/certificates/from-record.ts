@@ -46,7 +46,7 @@ export async function planFromRecord(
     ...(isGiven('noBundle') ? { bundle: !options.noBundle } : {}),
     ...(isGiven('disableCn') ? { commonName: !options.disableCn } : {}),
     ...(isGiven('reuseKey') ? { reuseKey: options.reuseKey } : {}),
-    ...(isGiven('renewDays') ? { renewDays: options.renewDays } : {}),
+    ...(isGiven('renewDays') || given.has('--dynamic') ? { renewDays: options.renewDays } : {}),
     ...(isGiven('resolvers') ? { resolvers: flags.resolvers } : {}),
     ...(isGiven('propagationWait') || isGiven('disableAns') || isGiven('rns')
       ? { propagation: flags.propagation }

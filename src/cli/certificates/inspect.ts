@@ -54,8 +54,15 @@ export async function recall(
   return { ...judge(state, renewDays, context, now), name };
 }
 
-function judge(state: RenewalState, renewDays: number | undefined, { options }: CommandContext, now: Date): Situation {
-  const due = dueOf(state, { renewDays: options.renewDays ?? renewDays, ariDisabled: options.ariDisable });
+function judge(
+  state: RenewalState,
+  kept: number | undefined,
+  { options, given }: CommandContext,
+  now: Date,
+): Situation {
+  // lego's flag: no number of days, whatever was asked for before.
+  const renewDays = given.has('--dynamic') ? undefined : (options.renewDays ?? kept);
+  const due = dueOf(state, { renewDays, ariDisabled: options.ariDisable });
   const patience = Math.max(options.runInterval, options.ariWait ?? 0);
   return { state, due, isDue: due.at.getTime() <= now.getTime() + patience };
 }

@@ -23,6 +23,12 @@ export function changeOf(
   return had.privateKeyFile === wanted.privateKeyFile ? undefined : 'the file of the private key changed';
 }
 
+const later = ['dns', 'files', 'hooks', 'renewDays', 'reuseKey'] as const satisfies (keyof CertificateSettings)[];
+
+/** What the next certificate will have otherwise, and no reason to renew this one. Nothing is known of what lego wrote. */
+export const changedLater = (had: CertificateSettings | undefined, wanted: CertificateSettings): string[] =>
+  had ? later.filter((key) => JSON.stringify(had[key] ?? {}) !== JSON.stringify(wanted[key] ?? {})) : [];
+
 /** A short name and its URL are the same CA. */
 const serversOf = ({ servers, directoryUrl }: CertificateSettings): readonly string[] =>
   (servers ?? [directoryUrl]).map((server) => {

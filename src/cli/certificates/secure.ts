@@ -9,7 +9,7 @@ import { type HookRunner, hookRunner } from './hook-runner.ts';
 import { inspect, type Situation } from './inspect.ts';
 import { obtain } from './obtain.ts';
 import type { CertificatePlan } from './plan.ts';
-import { changeOf } from './reason.ts';
+import { changedLater, changeOf } from './reason.ts';
 import { CLOCK_SKEW_MS, limitsAt, limitsIn } from './refusals.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -86,6 +86,9 @@ export async function secure(plan: CertificatePlan, bench: Bench): Promise<Resul
     const { stored, situation, why } = finding;
     const hooks = await hookRunner(plan, bench);
     if (why === undefined) {
+      const later = changedLater(stored?.settings, plan.settings);
+      if (later.length > 0)
+        log.info(`${name}: ${later.join(', ')} changed, from the next certificate on (--renew-force obtains one now)`);
       const unchanged: Result = { name, action: 'unchanged', stored, renewAt: situation?.due.at };
       if (!situation?.state.deploy || !stored) return unchanged;
       log.info(`the deploy hook of ${name} did not run to its end the last time`);

@@ -1,5 +1,6 @@
 import type { CertificateSettings, Store } from '../../acme/storage.ts';
 import { isAppError } from '../../errors.ts';
+import { changedLater } from '../certificates/reason.ts';
 import { type Finding, waitUntil } from '../certificates/secure.ts';
 import type { CommandContext, Outcome } from '../main.ts';
 import { errorJson, exitCodeOf } from '../render-error.ts';
@@ -62,12 +63,6 @@ async function stepOf({ draft, finding, error }: Looked, store: Store, context: 
 }
 
 const NOT_DEPLOYED = 'the deploy hook did not run to its end the last time';
-
-const compared = ['dns', 'files', 'hooks', 'renewDays', 'reuseKey'] as const satisfies (keyof CertificateSettings)[];
-
-/** Nothing is known of what lego wrote. */
-const changedLater = (had: CertificateSettings | undefined, wanted: CertificateSettings): string[] =>
-  had ? compared.filter((key) => JSON.stringify(had[key] ?? {}) !== JSON.stringify(wanted[key] ?? {})) : [];
 
 function lineOf({ name, action, why, at, later, error }: Step): string {
   const day = at?.slice(0, 10);

@@ -111,6 +111,13 @@ describe('asking the CA when to renew', () => {
   it.each([
     ['an end before the start', { body: { suggestedWindow: { start: hours(2), end: hours(1) } } }],
     ['no window', { body: {} }],
+    ['numbers', { body: { suggestedWindow: { start: 2026, end: 2027 } } }],
+    ['null', { body: { suggestedWindow: null } }],
+    // Or each new certificate would be due at once.
+    [
+      'a window that was over when the certificate was issued',
+      { body: { suggestedWindow: { start: hours(-90), end: hours(-26) } } },
+    ],
     ['no dates', { body: { suggestedWindow: { start: 'x', end: 'y' } } }],
     ['no JSON', { body: '<html>' }],
     ['500', { status: 500, body: {} }],
@@ -119,6 +126,21 @@ describe('asking the CA when to renew', () => {
     reply = answer;
     const before = state({ id: EXAMPLE_ID, start: hours(1), end: hours(2), chosen: hours(1.5) });
     expect((await ask(before)).ari).toEqual({ ...before.ari, askAgain: hours(1) });
+  });
+
+  it('takes a time to ask again that is more than a day ahead for a mistake of the clock', () => {
+    expect(mayAsk(state({ askAgain: hours(24) }), now)).toBe(false);
+    expect(mayAsk(state({ askAgain: '2099-01-01T00:00:00Z' }), now)).toBe(true);
+  });
+
+  it.each([
+    ['javascript:alert(1)', undefined],
+    ['https://ca.example/\u001b[2Jwhy', 'https://ca.example/%1B[2Jwhy'],
+    [`https://ca.example/${'a'.repeat(5_000)}`, undefined],
+    [{ a: 1 }, undefined],
+  ])('shows no explanation that could do harm: %j', async (explanationURL, shown) => {
+    reply = good('1', '2', { explanationURL });
+    expect((await ask()).ari?.explanationUrl).toBe(shown);
   });
 
   it('keeps what is known when the CA cannot be reached', async () => {

@@ -36,6 +36,12 @@ describe('when a certificate is due', () => {
     expect(dueOf(lasting(90), { renewDays: 10 })).toEqual({ at: day(80), why: '10 days are left' });
   });
 
+  it('as usual, when that is its whole life: else it would be due again as soon as it is there', () => {
+    expect(dueOf(lasting(90), { renewDays: 90 }).at).toEqual(day(60));
+    expect(dueOf(lasting(6), { renewDays: 30 }).at).toEqual(day(3));
+    expect(dueOf(lasting(6, { chosen: iso(4) }), { renewDays: 30 }).at).toEqual(day(4));
+  });
+
   it('at the point of the window that the CA suggests, however late or early', () => {
     expect(dueOf(lasting(90, { chosen: iso(75) }), {}).at).toEqual(day(75));
     expect(dueOf(lasting(90, { chosen: iso(3), explanationUrl: 'https://ca.example/why' }), {})).toEqual({
@@ -114,5 +120,35 @@ describe('the state of a certificate', () => {
       writeFileSync(join(folder, 'a.json'), content);
       expect(await renewals.read('a')).toBeUndefined();
     }
+  });
+
+  const whole = {
+    ...{ version: 1, certificate: 'x', notBefore: iso(0), notAfter: iso(90), deploy: 'pending' },
+    ari: { url: 'https://ca.example/ari', askAgain: iso(1), start: iso(60), end: iso(70), chosen: iso(65) },
+    failure: { count: 1, at: iso(1), notBefore: iso(2), code: 'ACME_UNAVAILABLE', exitCode: 3, message: 'down' },
+    seen: { stamp: '1 2 3', name: 'a', renewDays: 30 },
+  };
+  const { ari, failure, seen } = whole;
+  const NO_DATES = { notBefore: '', notAfter: '' };
+  const unknown = { ari: undefined, seen: undefined, certificate: '', failure, deploy: 'pending' };
+  it.each([
+    ['a date that is none', { notAfter: 'soon' }, unknown],
+    ['no date', { notBefore: undefined }, unknown],
+    ['an end before the beginning', { notAfter: iso(-1) }, unknown],
+    ['no object', { ari: 'x', failure: 5, seen: [] }, { ari: undefined, failure: undefined, seen: undefined }],
+    ['no point in time', { ari: { ...ari, chosen: 'x' } }, { ari: { ...ari, chosen: undefined } }],
+    ['half a window', { ari: { ...ari, end: {} } }, { ari: { ...ari, start: undefined, end: undefined } }],
+    ['no time to ask again', { ari: { ...ari, askAgain: 'x' } }, { ari: undefined }],
+    ['an address that is none', { ari: { ...ari, url: 'file:///etc/passwd' } }, { ari: undefined }],
+    ['a failure without a time', { failure: { ...failure, notBefore: 'x' } }, { failure: undefined }],
+    ['a failure that is none', { failure: { ...failure, exitCode: 0 } }, { failure: undefined }],
+    ['days that are no number', { seen: { ...seen, renewDays: 'x' } }, { seen: undefined }],
+    ['a name that is none', { seen: { ...seen, name: 5 } }, { seen: undefined }],
+    ['another word', { deploy: 'yes' }, { deploy: undefined }],
+  ])('is what can be used of a file in which somebody wrote: %s', async (_, part, known) => {
+    const folder = newFolder();
+    writeFileSync(join(folder, 'a.json'), JSON.stringify({ ...whole, ...part }));
+    const state = await openRenewals(folder).read('a');
+    expect(state).toEqual({ ...whole, version: undefined, ...('certificate' in known ? NO_DATES : {}), ...known });
   });
 });

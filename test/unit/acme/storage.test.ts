@@ -273,6 +273,42 @@ describe('certificates', () => {
     }
   });
 
+  it.each([
+    [{ names: [null] }, 'quoin.names is not a list of one text or more'],
+    [{ dns: 5 }, 'quoin.dns is not a list of texts'],
+    [{ servers: [] }, 'quoin.servers is not a list of one text or more'],
+    [{ accountId: undefined }, 'quoin.accountId is missing'],
+    [{ bundle: 'yes' }, 'quoin.bundle is not true or false'],
+    [{ renewDays: -1 }, 'quoin.renewDays is not a number of 0 or more'],
+    [{ hooks: 'reload' }, 'quoin.hooks is not an object'],
+    [{ hooks: { deploy: [] } }, 'quoin.hooks.deploy is not a command'],
+    [{ files: { mode: 640 } }, 'quoin.files.mode is not a mode such as "640"'],
+    [{ files: { pfx: true } }, 'quoin.files.pfx is not one of SHA256, DES, RC2'],
+    [{ propagation: { waitMs: '1m' } }, 'quoin.propagation.waitMs is not a number of 0 or more'],
+  ])('whose record was edited to make no sense name what is wrong: %j', async (part, why) => {
+    const certificate = stored('example.com', pair);
+    await store.writeCertificate(certificate);
+    const path = 'certificates/example.com.json';
+    put(path, { ...json(path), quoin: { ...certificate.settings, ...part } });
+    await expect(store.readListed('example.com')).rejects.toMatchObject({
+      code: 'STORAGE',
+      message: expect.stringContaining(`${at(path)} is damaged: ${why}`),
+    });
+    // It can be replaced.
+    await store.writeCertificate(certificate);
+    expect((await store.readListed('example.com'))?.settings).toEqual(certificate.settings);
+  });
+
+  it.each([5, {}, '../../x', 'other.example', undefined])(
+    'are called as their files are where the metadata says otherwise: %j',
+    async (name) => {
+      await store.writeCertificate(stored('example.com', pair));
+      const path = 'certificates/example.com.json';
+      put(path, { ...json(path), id: name, domain: name, certUrl: name });
+      expect(await store.readListed('example.com')).toMatchObject({ name: 'example.com', url: expect.any(String) });
+    },
+  );
+
   it('are listed without their keys, whatever is the matter with those', async () => {
     await store.writeCertificate(stored('example.com', pair));
     put('certificates/example.com.key', 'x');

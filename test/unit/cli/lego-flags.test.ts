@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { revokeFlags } from '../../../src/cli/certificate-options.ts';
 import { readFlags } from '../../../src/cli/flags.ts';
-import { legoLog, refuseLegoCommand, refuseLegoFlags } from '../../../src/cli/lego-flags.ts';
+import { legoLog, legoWarnings, refuseLegoCommand, refuseLegoFlags } from '../../../src/cli/lego-flags.ts';
 import { readOptions } from '../../../src/cli/options.ts';
 import { parseCommandLine } from '../../../src/cli/program.ts';
 import { isAppError } from '../../../src/errors.ts';
@@ -178,6 +178,15 @@ it('says no to what is no switch of lego, and to wrong values', () => {
   expect(outcomeOf(['run', '--nothing'])).toMatch('unknown option');
   expect(outcomeOf(['run', '--log.format', 'json'])).toBe('refused: --log.format json is not supported');
   expect(outcomeOf(['certificates'])).toBe('refused: certificates needs to be told what to do');
+});
+
+it('tells of variables that have no effect, unless they ask for nothing', () => {
+  const names = (env: Record<string, string>) => legoWarnings(env).map((text) => text.split(' ')[0]);
+  expect(names({ LEGO_DISABLE_CNAME_SUPPORT: 'true', LEGO_CA_SERVER_NAME: 'ca' })).toEqual([
+    'LEGO_CA_SERVER_NAME',
+    'LEGO_DISABLE_CNAME_SUPPORT',
+  ]);
+  expect(names({ LEGO_DISABLE_CNAME_SUPPORT: 'false', LEGO_CA_SERVER_NAME: '', LEGO_EMAIL: 'a@b' })).toEqual([]);
 });
 
 it('lets the command line say no to a variable', () => {

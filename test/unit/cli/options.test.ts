@@ -26,6 +26,18 @@ it.each([
   expect(read(['run', '--dns.propagation.wait', text]).propagationWait).toBe(ms);
 });
 
+it.each(['--dns.propagation.wait', '--dns-timeout', '--http-timeout', '--cert.timeout', '--max-wait'])(
+  'refuses what no timer can hold: %s',
+  (flag) => {
+    expect(() => read(['run', flag, '25d'])).toThrow(`${flag} 25d is too long`);
+    expect(() => read(['run', flag, '24d'])).not.toThrow();
+  },
+);
+
+it('takes any time between two runs', () => {
+  expect(read(['renew', '--run-interval', '31d']).runInterval).toBe(31 * 86_400_000);
+});
+
 it.each([
   ['--days 7', 'renewDays', 7],
   ['--eab.kid k', 'kid', 'k'],
