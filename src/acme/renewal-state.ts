@@ -115,6 +115,8 @@ const LAST_SHARE = 1 / 10;
 
 export interface DueOptions {
   readonly renewDays?: number | undefined;
+  /** More days than the certificate lives count, too: who types that wants it renewed now. */
+  readonly insisted?: boolean | undefined;
   /** Leave the CA's suggestion aside. */
   readonly ariDisabled?: boolean | undefined;
 }
@@ -133,8 +135,9 @@ export interface Due {
 export function dueOf({ notBefore, notAfter, ari }: RenewalState, options: DueOptions): Due {
   const end = Date.parse(notAfter);
   const lifetime = end - Date.parse(notBefore);
-  // More days than it has: it would be due again as soon as it is there, at every run.
-  const renewDays = (options.renewDays ?? 0) * DAY_MS < lifetime ? options.renewDays : undefined;
+  // More days than it has, kept in its record: it would be due again as soon as it is there, at every run.
+  const counts = options.insisted || (options.renewDays ?? 0) * DAY_MS < lifetime;
+  const renewDays = counts ? options.renewDays : undefined;
   const isShort = lifetime <= SHORT_LIFETIME_MS;
   const usual: Due =
     renewDays === undefined

@@ -8,7 +8,16 @@ import { startAcmeProxy } from '../helpers/acme-proxy.ts';
 import { newFolder } from '../helpers/child.ts';
 import { problem } from '../helpers/hostile-ca.ts';
 import { ownPlaces, startSandboxProcess } from '../helpers/sandbox.ts';
-import { bindEnv, describeWith, type Finished, type Lab, quoin, runArgs, startLab } from '../helpers/servers.ts';
+import {
+  argsFor,
+  bindEnv,
+  describeWith,
+  type Finished,
+  type Lab,
+  quoin,
+  runArgs,
+  startLab,
+} from '../helpers/servers.ts';
 import { type SmallWorld, startSmallWorld } from '../helpers/small-world.ts';
 
 const SANDBOX = ['--server', 'sandbox', '--dns', 'sandbox'];
@@ -305,6 +314,15 @@ describeWith(['pebble', 'named', 'dig', 'openssl'], 'Pebble', () => {
     expect([kept.code, kept.stderr.includes('published')]).toEqual([0, false]);
     const proved = await run('b.example.test', '--renew-force', give);
     expect([proved.code, proved.stderr]).toEqual([0, expect.stringContaining('published 1 TXT')]);
+  });
+
+  it('--always-deactivate-authorizations before anything was proved: the order is not tried again', async () => {
+    const args = (dns: string) =>
+      argsFor(dns, lab, store, ['d.example.test'], '--json', '--always-deactivate-authorizations');
+    const failed = await quoin(args('exec'), { ...bindEnv(lab), EXEC_PATH: '/bin/false' }).finished;
+    expect([failed.code, failed.stderr]).toEqual([4, expect.not.stringContaining('published 1 TXT')]);
+    const again = await quoin(args('rfc2136'), bindEnv(lab)).finished;
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('published 1 TXT')]);
   });
 
   it('--always-deactivate-authorizations after a failure, too; and the next run is not held up by it', async () => {

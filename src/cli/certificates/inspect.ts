@@ -62,7 +62,8 @@ function judge(
 ): Situation {
   // lego's flag: no number of days, whatever was asked for before.
   const renewDays = given.has('--dynamic') ? undefined : (options.renewDays ?? kept);
-  const due = dueOf(state, { renewDays, ariDisabled: options.ariDisable });
+  const insisted = given.has('--renew-days') || given.has('--days');
+  const due = dueOf(state, { renewDays, insisted, ariDisabled: options.ariDisable });
   const patience = Math.max(options.runInterval, options.ariWait ?? 0);
   return { state, due, isDue: due.at.getTime() <= now.getTime() + patience };
 }

@@ -14,6 +14,7 @@ import {
   unquoteTxt,
   wholeZone,
 } from '../kit/index.ts';
+import { loggedIn } from '../vendors/logged-in.ts';
 
 type Client = (options: RestOptions) => Rest;
 
@@ -100,7 +101,6 @@ function dmapi(rest: Client, hide: (secret: string) => void, login: Record<strin
     },
   });
   const variables = 'api-key' in login ? 'JOKER_API_KEY' : 'JOKER_USERNAME and JOKER_PASSWORD';
-  let session: Promise<string> | undefined;
 
   const send = (request: string, form: Record<string, string>) => api.post<Reply>(request, new URLSearchParams(form));
 
@@ -114,29 +114,24 @@ function dmapi(rest: Client, hide: (secret: string) => void, login: Record<strin
     });
   }
 
-  async function open(): Promise<string> {
-    const reply = await send('login', login);
-    const [sid] = fieldOf(reply, 'auth-sid');
-    if (codeOf(reply) !== DONE || !sid) throw refusal('login', reply);
-    return sid;
-  }
+  const session = loggedIn({
+    async login() {
+      const reply = await send('login', login);
+      const [sid] = fieldOf(reply, 'auth-sid');
+      if (codeOf(reply) !== DONE || !sid) throw refusal('login', reply);
+      return sid;
+    },
+    logout: (sid) => send('logout', { 'auth-sid': sid }),
+  });
 
   /** The status codes in `accepted` are answers, every other one but success is an error. */
   async function call(request: string, form: Record<string, string>, accepted: readonly string[] = []): Promise<Reply> {
-    for (let renewed = false; ; renewed = true) {
-      session ??= open();
-      const used = session;
-      const sid = await used.catch((error: unknown) => {
-        if (session === used) session = undefined;
-        throw error;
-      });
+    return session.use(async (sid) => {
       const reply = await send(request, { 'auth-sid': sid, ...form });
       const code = codeOf(reply) ?? '';
       if (code === DONE || accepted.includes(code)) return reply;
-      if (renewed || (code !== AUTHENTICATION && code !== AUTHORIZATION)) throw refusal(request, reply);
-      if (session === used) session = undefined; // Propagation may have outlasted it.
-      await send('logout', { 'auth-sid': sid });
-    }
+      throw refusal(request, reply);
+    });
   }
 
   return wholeZone<{ name: string }, string>({
@@ -154,10 +149,7 @@ function dmapi(rest: Client, hide: (secret: string) => void, login: Record<strin
       const [, label = '', target = ''] = /^(\S+)\s+TXT\s+\S+\s+(".*"|\S+)\s+\d+/iu.exec(line) ?? [];
       return asciiName(label) === name && unquoteTxt(target) === value;
     },
-    async close() {
-      if (session) await send('logout', { 'auth-sid': await session });
-      session = undefined;
-    },
+    close: () => session.close(),
   });
 }
 

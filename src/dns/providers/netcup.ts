@@ -10,6 +10,7 @@ import {
   secret,
   text,
 } from '../kit/index.ts';
+import { loggedIn } from '../vendors/logged-in.ts';
 
 const apiKey = secret('NETCUP_API_KEY', 'API key: 64 characters for CloudDNS, 50 for the older CCP API');
 type Client = (options: RestOptions) => Rest;
@@ -116,13 +117,12 @@ function controlPanel(
   const api = rest({
     url: 'https://ccp.netcup.net/run/webservice/servers/',
     problem(body) {
-      const session: unknown = body?.responsedata?.apisessionid;
-      if (typeof session === 'string') hide(session);
+      const id: unknown = body?.responsedata?.apisessionid;
+      if (typeof id === 'string') hide(id);
       return undefined;
     },
   });
   const account = { customernumber: auth.customer, apikey: auth.key };
-  let session: Promise<string> | undefined;
 
   /** Sends one action; the status codes in `accepted` are answers, every other one but success is an error. */
   async function send<T>(action: string, param: object, accepted: readonly number[] = []): Promise<Reply<T>> {
@@ -130,28 +130,20 @@ function controlPanel(
     const said = reply?.longmessage || reply?.shortmessage || 'an answer that cannot be read';
     const tooMany = /requests per minute/iu.test(said); // Told with 4013, as so much is.
     if (reply?.status === 'success' || (accepted.includes(reply?.statuscode) && !tooMany)) return reply;
-    const fault = tooMany ? 'rate' : action === 'login' ? 'auth' : 'api';
-    throw new ProviderError(fault, `netcup: ${action} failed: ${said} (${reply?.statuscode})`, {
-      hint: fault === 'auth' ? 'check NETCUP_CUSTOMER_NUMBER, NETCUP_API_KEY and NETCUP_API_PASSWORD' : undefined,
-    });
-  }
-  const login = () =>
-    send<{ apisessionid: string }>('login', { apipassword: auth.password }).then(
-      ({ responsedata }) => responsedata.apisessionid,
+    const refused = action === 'login' || reply?.statuscode === SESSION_GONE;
+    throw new ProviderError(
+      tooMany ? 'rate' : refused ? 'auth' : 'api',
+      `netcup: ${action} failed: ${said} (${reply?.statuscode})`,
+      { hint: refused ? 'check NETCUP_CUSTOMER_NUMBER, NETCUP_API_KEY and NETCUP_API_PASSWORD' : undefined },
     );
-
-  async function call<T>(action: string, param: object, accepted: readonly number[] = []): Promise<Reply<T>> {
-    for (let renewed = false; ; renewed = true) {
-      session ??= login();
-      const apisessionid = await session.catch((error: unknown) => {
-        session = undefined;
-        throw error;
-      });
-      const reply = await send<T>(action, { apisessionid, ...param }, renewed ? accepted : [...accepted, SESSION_GONE]);
-      if (reply.statuscode !== SESSION_GONE) return reply;
-      session = undefined; // Propagation may have outlasted the session.
-    }
   }
+  const session = loggedIn({
+    login: async () =>
+      (await send<{ apisessionid: string }>('login', { apipassword: auth.password })).responsedata.apisessionid,
+    logout: (apisessionid) => send('logout', { apisessionid }),
+  });
+  const call = <T>(action: string, param: object, accepted: readonly number[] = []): Promise<Reply<T>> =>
+    session.use((apisessionid) => send(action, { apisessionid, ...param }, accepted));
 
   return perRecord({
     async findZone(name) {
@@ -188,9 +180,6 @@ function controlPanel(
           ],
         },
       }),
-    async close() {
-      if (session) await send('logout', { apisessionid: await session }, [SESSION_GONE]);
-      session = undefined;
-    },
+    close: () => session.close(),
   });
 }

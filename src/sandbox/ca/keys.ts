@@ -1,4 +1,5 @@
-import { type CryptoKey, calculateJwkThumbprint, importJWK, type JWK } from 'jose';
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { calculateJwkThumbprint, type JWK } from 'jose';
 import { refuse } from './problem.ts';
 
 /** What requests may be signed with (RFC 8555 section 6.2: ES256 is mandatory, MACs and `none` are forbidden). */
@@ -18,7 +19,7 @@ const MOST_KEPT = 1_000;
 export interface PublicKey {
   readonly jwk: JWK;
   readonly thumbprint: string;
-  readonly key: CryptoKey;
+  readonly key: KeyObject;
 }
 
 /** The algorithm that a key is for; refuses keys that are none, too weak, or too large (RFC 8555 section 6.2). */
@@ -57,6 +58,8 @@ export interface KeyRing {
 
 export function keyRing(): KeyRing {
   const kept = new Map<string, PublicKey>();
+  /** By the object that an account keeps: its requests are many, and a thumbprint takes as long as the signature. */
+  const seen = new WeakMap<object, PublicKey>();
   return {
     async open(given, algorithm) {
       if (typeof given !== 'object' || given === null) refuse('malformed', 'jwk is not an object');
@@ -65,21 +68,35 @@ export function keyRing(): KeyRing {
       if (own !== algorithm) {
         refuse('badSignatureAlgorithm', `the key is for ${own}, not for ${algorithm}`, { algorithms: [own] });
       }
+      const before = seen.get(jwk);
+      if (before) return before;
       const thumbprint = await calculateJwkThumbprint(jwk).catch(unusable);
       const known = kept.get(thumbprint);
-      if (known) return known;
+      if (known) {
+        seen.set(jwk, known);
+        return known;
+      }
       const { kty, crv, x, y, n, e } = jwk;
       const bare = Object.fromEntries(
         Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined),
       );
-      const key = (await importJWK(bare as JWK, algorithm).catch(unusable)) as CryptoKey;
+      const key = importKey(bare as JWK);
       const [oldest] = kept.keys();
       if (kept.size >= MOST_KEPT && oldest !== undefined) kept.delete(oldest);
       const opened = { jwk: bare as JWK, thumbprint, key };
       kept.set(thumbprint, opened);
+      seen.set(jwk, opened);
       return opened;
     },
   };
+}
+
+function importKey(jwk: JWK): KeyObject {
+  try {
+    return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+  } catch {
+    return unusable();
+  }
 }
 
 /** A point that is not on its curve, and what else no key can be made of. */

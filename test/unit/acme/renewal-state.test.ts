@@ -42,6 +42,11 @@ describe('when a certificate is due', () => {
     expect(dueOf(lasting(6, { chosen: iso(4) }), { renewDays: 30 }).at).toEqual(day(4));
   });
 
+  it('now, when more days than it lives were typed, and not when they were kept', () => {
+    expect(dueOf(lasting(90), { renewDays: 9999, insisted: true }).at.getTime()).toBeLessThan(day(0).getTime());
+    expect(dueOf(lasting(90), { renewDays: 9999 }).at).toEqual(day(60));
+  });
+
   it('at the point of the window that the CA suggests, however late or early', () => {
     expect(dueOf(lasting(90, { chosen: iso(75) }), {}).at).toEqual(day(75));
     expect(dueOf(lasting(90, { chosen: iso(3), explanationUrl: 'https://ca.example/why' }), {})).toEqual({

@@ -1,4 +1,3 @@
-import type { StoredCertificate } from '../../../src/acme/storage.ts';
 import { changeOf } from '../../../src/cli/certificates/reason.ts';
 import { isOut, joinRefusals, limitsAt, limitsIn } from '../../../src/cli/certificates/refusals.ts';
 import { waitUntil } from '../../../src/cli/certificates/secure.ts';
@@ -86,7 +85,7 @@ describe('the CA of a stored certificate', () => {
   };
   const change = (had: object, wanted: readonly string[]) =>
     changeOf(
-      { keyPem: 'x', settings: { ...settings, ...had } } as StoredCertificate,
+      { keyPem: 'x', settings: { ...settings, ...had } },
       { names: ['example.com'] },
       { ...settings, servers: wanted },
     );
