@@ -96,6 +96,9 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 /** After the first failure, the second ... and all further ones. */
 const BACK_OFF_MS = [MINUTE_MS, 10 * MINUTE_MS, 100 * MINUTE_MS, DAY_MS];
 
+/** No CA's limit is longer than a week, and a certificate must not end because of an answer that makes no sense. */
+const LONGEST_WAIT_MS = 8 * DAY_MS;
+
 /** One more failure. `asked`: the time before which the CA wants no other attempt. */
 export function failedOnce(
   before: FailureState | undefined,
@@ -105,7 +108,8 @@ export function failedOnce(
 ): FailureState {
   const count = (before?.count ?? 0) + 1;
   const pause = BACK_OFF_MS[Math.min(count, BACK_OFF_MS.length) - 1] ?? DAY_MS;
-  const notBefore = Math.max(now.getTime() + pause, asked?.getTime() ?? 0);
+  const wait = Math.max(pause, Math.min((asked?.getTime() ?? 0) - now.getTime(), LONGEST_WAIT_MS));
+  const notBefore = now.getTime() + wait;
   return { count, at: now.toISOString(), notBefore: new Date(notBefore).toISOString(), code, exitCode, message };
 }
 

@@ -250,6 +250,16 @@ describe('what the CA gets', () => {
     expect([...agents]).toEqual([expect.stringMatching(/^Example-Corp\/7 \(mailto:ops@example\.test\) quoin\/\d/u)]);
   });
 
+  it('the authorizations back of an order that came to nothing, which is not gone on with', async () => {
+    world.api.handle = async ({ action }) => (action === 'present' ? 500 : undefined);
+    const failed = await world.runJson([NAME], ['--always-deactivate-authorizations']);
+    expect([failed.code, payloads('authorization')]).toEqual([4, [{ status: 'deactivated' }]]);
+    delete world.api.handle;
+    const again = await world.runJson([NAME]);
+    expect([again.code, again.stderr]).toEqual([0, expect.not.stringContaining('resuming')]);
+    expect([world.ca.count('newOrder'), payloads('authorization').length]).toEqual([2, 1]);
+  });
+
   it('no more requests in a second than --overall-request-limit', async () => {
     const names = ['a', 'b', 'c', 'd', 'e'].map((label) => `${label}.example.test`);
     const begun = performance.now();

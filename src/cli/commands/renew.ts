@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RenewalState } from '../../acme/renewal-state.ts';
 import type { Store } from '../../acme/storage.ts';
 import { ConfigError, isAppError, StorageError } from '../../errors.ts';
 import { sideBySide } from '../../side-by-side.ts';
@@ -134,8 +135,10 @@ async function renewAll(
     }
   }
   if (plans.length === 0) return failed;
-  const byAge = todo.some(({ situation }) => situation?.isDue);
-  if (byAge) await pauseForOthers(context);
+  // A store that cannot be written to is told before the pause, and nobody pauses for what is not to be tried yet.
+  await store.probe();
+  const isTried = ({ failure }: RenewalState) => !failure || Date.parse(failure.notBefore) <= now.getTime();
+  if (todo.some(({ situation }) => situation?.isDue && isTried(situation.state))) await pauseForOthers(context);
   const latest = Math.max(...todo.map((one) => (one.situation?.isDue ? dueAt(one) : 0)));
   const wait = latest - now.getTime();
   // What is due before the next run is not waited for; with --ari-wait-to-renew-duration the CA's own time is.

@@ -84,6 +84,7 @@ describe('after failures', () => {
 
   it('a time that the CA asked for counts when it is later, and not when it is earlier', () => {
     expect(failedOnce(undefined, problem, day(3), day(0)).notBefore).toBe(iso(3));
+    expect(failedOnce(undefined, problem, day(300), day(0)).notBefore).toBe(iso(8));
     expect(failedOnce(undefined, problem, day(-3), day(0)).notBefore).toBe('2026-01-01T00:01:00.000Z');
   });
 });
