@@ -87,11 +87,7 @@ describe.each(shells)('in %s', (shell) => {
     });
 
     it('understands --flag=value, and a provider behind a domain', () => {
-      const found = offered([
-        'quoin run --server=act',
-        'quoin run --dns example.org=cloudf',
-        'quoin run --dns=cloudf',
-      ]);
+      const found = offered(['quoin run --server=act', 'quoin run --dns example.org=cloudf', 'quoin run --dns=cloudf']);
       // fish and zsh take the word as a whole.
       const inWord = (text: string) => (shell === 'bash' ? '' : text);
       expect(Object.values(found)).toEqual([

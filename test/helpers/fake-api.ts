@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { type FakeDns, type FakeReply, Reply, Violation } from './fake-dns.ts';
 
 export { FakeDns, type FakeRecord, type FakeReply, notFound, page, Reply, strict, Violation } from './fake-dns.ts';
+export { fakeFile, fakeFolder, once, rightKey, wrongKey } from './fake-files.ts';
 
 export interface FakeRequest {
   readonly method: string;

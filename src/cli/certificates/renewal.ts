@@ -31,7 +31,7 @@ export function renewalLines({ renewAt, window, failure, deploy }: Renewal): [st
   const day = (time: string) => time.slice(0, 10);
   const suggested = window ? `, in the window of the CA: ${day(window.start)} to ${day(window.end)}` : '';
   return [
-    ['renewed', `from ${day(renewAt)} on${suggested}`],
+    ['due', `from ${day(renewAt)} on${suggested}`],
     ...(failure ? ([['failed', `on ${failure.at.slice(0, 16)}Z: ${failure.message}`]] as [string, string][]) : []),
     ...(deploy ? ([['deploy hook', 'did not run to its end, and is run again']] as [string, string][]) : []),
   ];

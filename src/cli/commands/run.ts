@@ -62,7 +62,7 @@ function outcome(
     text: [
       `${said[action as keyof typeof said]} ${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${names.length - 5} more names` : ''}`,
       `  valid until  ${notAfter.toISOString().slice(0, 10)} (${days} days), from ${issuer}`,
-      ...(renewAt ? [`  renewed      from ${renewAt.toISOString().slice(0, 10)} on`] : []),
+      ...(renewAt ? [`  due          from ${renewAt.toISOString().slice(0, 10)} on`] : []),
       `  certificate  ${paths.certificate}`,
       `  issuer       ${paths.issuer}`,
       ...(stored.keyPem === undefined ? [] : [`  key          ${paths.key}`]),

@@ -1,13 +1,12 @@
 import {
   asciiName,
+  changeSets,
   defineProvider,
-  distinct,
   hmac,
   type Problem,
   pollUntil,
   secret,
   type TxtEditor,
-  type TxtRecord,
   text,
   unquoteTxt,
   url,
@@ -102,25 +101,20 @@ export default defineProvider({
         );
     }
 
-    return {
+    return changeSets({
       async findZone(name) {
         await api.get(`hostedzone/${name}/rrset`, { maxitems: 1 }); // 404 for a zone that is not there.
         return { name };
       },
 
+      read: ({ name }) => readTexts(name),
+
       /** One request for all changes. If it breaks off, some of them may be made: the list is read anew before a retry. */
-      async apply({ name: zone }, changes) {
-        const { add, remove } = distinct(changes);
-        const present = await readTexts(zone);
-        const is = (a: { fqdn: string; value: string }) => (b: { fqdn: string; value: string }) =>
-          a.fqdn === b.fqdn && a.value === b.value;
+      async write({ name: zone }, { add, remove }) {
         const wanted: Change[] = [
-          ...present.filter((row) => remove.some(is(row))).map((row) => ({ ...row, action: 'DELETE' as const })),
-          ...add
-            .filter((record) => !present.some(is(record)))
-            .map(({ fqdn, value, ttl }: TxtRecord) => ({ fqdn, value, ttl, action: 'CREATE' as const })),
+          ...remove.map((row) => ({ ...row, action: 'DELETE' as const })),
+          ...add.map(({ fqdn, value, ttl }) => ({ fqdn, value, ttl, action: 'CREATE' as const })),
         ];
-        if (wanted.length === 0) return;
         const sent = await api.post<{ ChangeResourceRecordSetsResponse: ChangeInfo }>(
           `hostedzone/${zone}/rrset`,
           changeRequest(wanted, zone),
@@ -136,7 +130,7 @@ export default defineProvider({
           { what: `nifcloud: changing ${zone}`, signal: signal(), intervalMs: 4000, timeoutMs: 120_000 },
         );
       },
-    };
+    });
   },
 });
 

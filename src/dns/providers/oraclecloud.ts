@@ -89,8 +89,6 @@ export default defineProvider({
     const place = { compartmentId: config.compartment };
     const pathOf = (zone: string, fqdn: string) =>
       `zones/${encodeURIComponent(zone)}/records/${encodeURIComponent(fqdn)}`;
-    /** A record set has one TTL: that of what is there stays. By name, between reading and writing. */
-    const ttls = new Map<string, number>();
 
     async function recordsAt(zone: string, fqdn: string): Promise<OciRecord[]> {
       const found = await allPages<OciRecord>(async ({ cursor: page }) => {
@@ -111,8 +109,6 @@ export default defineProvider({
         const names = await Promise.all(
           fqdns.map(async (fqdn) => {
             const records = (await recordsAt(zone.name, fqdn).catch(unlessMissing)) ?? [];
-            ttls.delete(fqdn);
-            if (records[0]) ttls.set(fqdn, records[0].ttl);
             return records.map((record) => ({ fqdn, value: unquoteTxt(record.rdata), record }));
           }),
         );
@@ -120,12 +116,13 @@ export default defineProvider({
       },
 
       // What is added and removed is named, the rest of the set is not touched: nobody else's change can get lost.
-      async write(zone, { add, remove }) {
+      async write(zone, { add, remove, present }) {
         for (const fqdn of new Set([...add, ...remove].map((record) => record.fqdn))) {
+          const ttlThere = present.find((row) => row.fqdn === fqdn)?.record.ttl; // A record set has one TTL: that stays.
           const added = add
             .filter((record) => record.fqdn === fqdn)
             .map(({ value, ttl }) => ({
-              ...{ domain: fqdn, rtype: 'TXT', rdata: quoteTxt(value), ttl: ttls.get(fqdn) ?? ttl, operation: 'ADD' },
+              ...{ domain: fqdn, rtype: 'TXT', rdata: quoteTxt(value), ttl: ttlThere ?? ttl, operation: 'ADD' },
             }));
           const removed = remove
             .filter((record) => record.fqdn === fqdn)

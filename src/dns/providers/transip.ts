@@ -3,11 +3,9 @@ import { readFile } from 'node:fs/promises';
 import {
   asciiName,
   ConfigError,
+  changeSets,
   defineProvider,
-  distinct,
   type Problem,
-  type TxtChanges,
-  type TxtRecord,
   text,
   unlessMissing,
   unquoteTxt,
@@ -68,41 +66,37 @@ export default defineProvider({
       problem: problemOf,
     });
 
-    return {
-      async findZone(name: string) {
+    return changeSets({
+      async findZone(name) {
         await api.get(`domains/${name}/dns`); // 404 for a domain that is not of this account.
         return { name };
       },
 
-      // Not `perRecord`: an entry must have the TTL of those that share its name, and an entry has no id.
-      async apply(zone: Zone, changes: TxtChanges) {
-        const { add, remove } = distinct(changes);
+      async read(zone) {
         const { dnsEntries } = await api.get<{ dnsEntries?: DnsEntry[] | null }>(`domains/${zone.name}/dns`);
-        const present = (dnsEntries ?? []).filter(({ type }) => type === 'TXT');
-        for (const record of add.filter((wanted) => !present.some((entry) => isEntry(entry, wanted)))) {
-          const neighbour = present.find(({ name }) => asciiName(name) === record.name);
-          const dnsEntry = {
-            name: record.name,
-            expire: neighbour?.expire ?? record.ttl,
-            type: 'TXT',
-            content: record.value,
-          };
-          await api.post(`domains/${zone.name}/dns`, { dnsEntry });
+        return (dnsEntries ?? [])
+          .filter(({ type }) => type === 'TXT')
+          .map((entry) => ({ fqdn: fullName(entry, zone), value: unquoteTxt(entry.content), entry }));
+      },
+
+      // Not `perRecord`: an entry must have the TTL of those that share its name, and an entry has no id.
+      async write(zone, { add, remove, present }) {
+        const path = `domains/${zone.name}/dns`;
+        for (const { name, fqdn, value, ttl } of add) {
+          const expire = present.find((neighbour) => neighbour.fqdn === fqdn)?.entry.expire ?? ttl;
+          await api.post(path, { dnsEntry: { name, expire, type: 'TXT', content: value } });
         }
-        for (const { name, expire, type, content } of present.filter((entry) =>
-          remove.some((gone) => isEntry(entry, gone)),
-        )) {
-          await api
-            .delete(`domains/${zone.name}/dns`, { dnsEntry: { name, expire, type, content } })
-            .catch(unlessMissing);
+        for (const { entry } of remove) {
+          const { name, expire, type, content } = entry;
+          await api.delete(path, { dnsEntry: { name, expire, type, content } }).catch(unlessMissing);
         }
       },
-    };
+    });
   },
 });
 
-const isEntry = (entry: DnsEntry, { name, value }: TxtRecord): boolean =>
-  asciiName(entry.name) === name && unquoteTxt(entry.content) === value;
+const fullName = ({ name }: DnsEntry, zone: Zone): string =>
+  name === '@' ? zone.name : `${asciiName(name)}.${zone.name}`;
 
 async function readKey(path: string, hide: (secret: string) => void): Promise<KeyObject> {
   const pem = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {

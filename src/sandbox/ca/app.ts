@@ -115,7 +115,7 @@ const problemReply = (body: Problem, headers: Reply['headers'] = {}): Reply => (
 const notAllowed = (allow: string): Reply =>
   problemReply(problem('malformed', `the resource takes ${allow} only`, { status: 405 }), { allow });
 
-/** Past Hono's own way out, which takes as long for each answer as all the rest of the CA does. */
+/** Past Hono's own way out: to make a Response of each answer and to read it again took a tenth of the CA's time. */
 function send(
   outgoing: HttpBindings['outgoing'],
   { status, headers, body }: Reply,
