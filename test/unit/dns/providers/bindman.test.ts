@@ -6,14 +6,13 @@ import { fakeVendor } from './open.ts';
 const value = { fqdn: '_acme-challenge.www.example.com', value: 'one' };
 
 it('leaves a value that somebody else has put in the place of ours', async () => {
-  const { dns, server, open } = await fakeVendor(bindman, bindmanFixture());
+  const { dns, open } = await fakeVendor(bindman, bindmanFixture());
   const session = await open();
   await session.add([value]);
   dns.drop('example.com', ({ fqdn }) => fqdn === value.fqdn);
   dns.add('example.com', 'TXT', value.fqdn, 'theirs');
   await session.remove([value]);
   expect(dns.txt(value.fqdn)).toEqual(['theirs']);
-  await server.close();
 });
 
 it.each([
@@ -21,7 +20,7 @@ it.each([
   ['answers with nothing', { body: 'null' }],
 ])('removes the value of a manager that %s', async (_what, answer) => {
   const fixture: Fixture = bindmanFixture();
-  const { dns, server, open } = await fakeVendor(bindman, {
+  const { dns, open } = await fakeVendor(bindman, {
     ...fixture,
     routes: (records) => ({
       ...fixture.routes?.(records),
@@ -34,14 +33,12 @@ it.each([
   await session.add([value]);
   await session.remove([value]);
   expect(dns.txt(value.fqdn)).toEqual([]);
-  await server.close();
 });
 
 it('tells why the manager refused', async () => {
-  const { server, open } = await fakeVendor(bindman, bindmanFixture());
+  const { open } = await fakeVendor(bindman, bindmanFixture());
   await expect((await open()).add([{ fqdn: 'example.com', value: 'one' }])).rejects.toMatchObject({
     fault: 'api',
     message: expect.stringContaining("the record name 'example.com.' is not allowed"),
   });
-  await server.close();
 });

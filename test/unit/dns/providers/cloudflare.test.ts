@@ -72,7 +72,7 @@ it('removes only its own, whatever else is listed, from the zone that is active'
   const api = 'https://api.cloudflare.com/client/v4/zones';
   const name = '_acme-challenge.example.com';
   const deleted: string[] = [];
-  const { server, open } = await fakeVendor(cloudflare, {
+  const { open } = await fakeVendor(cloudflare, {
     ...usual,
     routes: () => ({
       [`GET ${api}`]: ({ query }) => {
@@ -102,7 +102,6 @@ it('removes only its own, whatever else is listed, from the zone that is active'
   });
   await (await open()).remove([{ fqdn: name, value: 'one' }]);
   expect(deleted).toEqual(['c/4']);
-  await server.close();
 });
 
 it('names the variables in both spellings when a token is refused', async () => {

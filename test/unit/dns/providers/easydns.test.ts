@@ -75,11 +75,9 @@ it.each([
 });
 
 it('leaves the type alone: a record of another type with the same text is not ours', async () => {
-  const { dns, server, open } = await fakeVendor(easydns, easydnsFixture());
+  const { dns, open } = await fakeVendor(easydns, easydnsFixture());
   const session = await open();
   dns.add('example.com', 'URL', value.fqdn, 'one', 300);
   await session.remove([value]);
   expect(dns.records('example.com').map(({ type }) => type)).toContain('URL');
-  expect(server.violations).toEqual([]);
-  await server.close();
 });

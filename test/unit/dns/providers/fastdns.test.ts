@@ -4,16 +4,7 @@ import type { Fixture } from '../../../helpers/fake-api.ts';
 import { fakeVendor } from './open.ts';
 
 const ours = { fqdn: '_acme-challenge.example.com', value: 'one' };
-let vendor: Awaited<ReturnType<typeof fakeVendor>> | undefined;
-const start = async (made: Fixture) => {
-  vendor = await fakeVendor(fastdns, made);
-  return vendor;
-};
-afterEach(async () => {
-  await vendor?.server.close();
-  expect(vendor?.server.violations ?? []).toEqual([]);
-  vendor = undefined;
-});
+const start = (made: Fixture) => fakeVendor(fastdns, made);
 
 // https://github.com/akamai/AkamaiOPEN-edgegrid-node/blob/master/test/test_data.json: the fake, which every other test has to
 // satisfy, works out the vendor's own signatures.

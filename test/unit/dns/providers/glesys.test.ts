@@ -8,7 +8,7 @@ import { fakeVendor } from './open.ts';
 const value = { fqdn: 'www.example.com', value: 'one' };
 
 it('knows a name that is listed in full, with a dot at its end', async () => {
-  const { dns, server, open } = await fakeVendor(glesys, glesysFixture());
+  const { dns, open } = await fakeVendor(glesys, glesysFixture());
   const session = await open();
   dns.add('example.com', 'TXT', 'www.example.com', 'one', 3600);
   dns.add('example.com', 'TXT', 'www.example.com', 'two', 3600);
@@ -16,15 +16,12 @@ it('knows a name that is listed in full, with a dot at its end', async () => {
   expect(dns.txt(value.fqdn)).toEqual(['one', 'two']);
   await session.remove([value]);
   expect(dns.txt(value.fqdn)).toEqual(['two']);
-  expect(server.violations).toEqual([]);
-  await server.close();
 });
 
 it('raises a TTL below a minute', async () => {
-  const { dns, server, open } = await fakeVendor(glesys, glesysFixture());
+  const { dns, open } = await fakeVendor(glesys, glesysFixture());
   await (await open({ GLESYS_TTL: '10' })).add([value]);
   expect(dns.records('example.com').find((record) => record.value === 'one')?.ttl).toBe(60);
-  await server.close();
 });
 
 it.each([

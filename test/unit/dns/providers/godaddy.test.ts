@@ -28,7 +28,7 @@ async function add(env: Record<string, string>, ...answers: [status: number, bod
 }
 
 it('leaves the TTL of other values at the name as it is', async () => {
-  const { dns, server, open } = await fakeVendor(godaddy, version1());
+  const { dns, open } = await fakeVendor(godaddy, version1());
   dns.zones.set('example.com', []);
   dns.add('example.com', 'TXT', name, 'someone-else', 3600);
   await (await open()).add([value]);
@@ -36,11 +36,10 @@ it('leaves the TTL of other values at the name as it is', async () => {
     ['someone-else', 3600],
     ['one', 600],
   ]);
-  await server.close();
 });
 
 it('does not write back the empty values that older clients left behind', async () => {
-  const { dns, server, open } = await fakeVendor(godaddy, version1());
+  const { dns, open } = await fakeVendor(godaddy, version1());
   dns.zones.set('example.com', []);
   dns.add('example.com', 'TXT', name, '', 600);
   const session = await open();
@@ -48,8 +47,6 @@ it('does not write back the empty values that older clients left behind', async 
   expect(dns.txt(name)).toEqual(['one']);
   await session.remove([value]);
   expect(dns.txt(name)).toEqual([]);
-  expect(server.violations).toEqual([]);
-  await server.close();
 });
 
 it('tells an account that may not use the API from a wrong key', async () => {

@@ -2,6 +2,7 @@ import jokerFixture, { LINE, variants } from '../../../../fixtures/dns/joker.ts'
 import joker from '../../../../src/dns/providers/joker.ts';
 import { type FakeReply, type Fixture, Reply } from '../../../helpers/fake-api.ts';
 import { fakeVendor } from './open.ts';
+import { renewsSessions } from './sessions.ts';
 
 const value = { fqdn: '_acme-challenge.a.example.com', value: 'one' };
 const dmapi = (request: string) => `POST https://dmapi.joker.com/request/${request}`;
@@ -22,8 +23,10 @@ const answering = (fixture: Fixture, route: string, answer: FakeReply) =>
   });
 
 describe('DMAPI', () => {
+  renewsSessions(joker, jokerFixture, /session-/);
+
   it('sends every other line back letter by letter, long TXT values without the space that Joker puts in', async () => {
-    const { dns, server, logged, open } = await fakeVendor(joker, jokerFixture());
+    const { dns, logged, open } = await fakeVendor(joker, jokerFixture());
     const lines = [
       '$dyndns=yes:dyn-user:dyn-secret-of-the-zone',
       '@ MX 10 mail.example.com. 86400',
@@ -43,29 +46,14 @@ describe('DMAPI', () => {
     await session.remove([value, { ...value, value: 'y'.repeat(43) }]);
     await session.close();
     expect(dns.snapshot()).toEqual(before);
-    expect(server.violations).toEqual([]);
     expect(logged.join('\n')).toContain('$dyndns');
     expect(logged.join('\n')).not.toContain('dyn-secret-of-the-zone');
-    await server.close();
-  });
-
-  it('logs in again when propagation outlasted the session', async () => {
-    const fixture = jokerFixture();
-    const { dns, server, open } = await fakeVendor(joker, fixture);
-    const session = await open();
-    await session.add([value]);
-    fixture.expireSessions();
-    await session.remove([value]);
-    expect(dns.txt(value.fqdn)).toEqual([]);
-    await session.close();
-    expect(fixture.openSessions()).toBe(0);
-    await server.close();
   });
 
   it('names the variable when a key may only read, and leaves no session behind', async () => {
     const fixture = jokerFixture();
     const answer = { body: 'Status-Code: 2202\nStatus-Text: Authorization error\nError: read only\n' };
-    const { server, open } = await answering(fixture, dmapi('dns-zone-put'), answer);
+    const { open } = await answering(fixture, dmapi('dns-zone-put'), answer);
     const session = await open();
     await expect(session.add([value])).rejects.toMatchObject({
       fault: 'auth',
@@ -74,30 +62,27 @@ describe('DMAPI', () => {
     });
     await session.close();
     expect(fixture.openSessions()).toBe(0);
-    await server.close();
   });
 
   it('writes nothing when the zone did not come as it should', async () => {
-    const { dns, server, open } = await answering(jokerFixture(), dmapi('dns-zone-get'), { body: 'Welcome to Joker' });
+    const { dns, open } = await answering(jokerFixture(), dmapi('dns-zone-get'), { body: 'Welcome to Joker' });
     const before = dns.snapshot();
     await expect((await open()).add([value])).rejects.toMatchObject({ fault: 'api' });
     expect(dns.snapshot()).toEqual(before);
-    await server.close();
   });
 
   it('points those who are no resellers to the other mode', async () => {
-    const { server, open } = await fakeVendor(joker, variants.password());
+    const { open } = await fakeVendor(joker, variants.password());
     await expect((await open({ JOKER_PASSWORD: 'mistyped' })).add([value])).rejects.toMatchObject({
       fault: 'auth',
       hint: expect.stringContaining('JOKER_API_MODE=SVC'),
     });
-    await server.close();
   });
 });
 
 describe('SVC', () => {
   it('needs the user name of Dynamic DNS, and takes it beside an API key', async () => {
-    const { dns, server, open } = await fakeVendor(joker, variants.svc());
+    const { dns, open } = await fakeVendor(joker, variants.svc());
     const key = { JOKER_API_KEY: 'for-the-other-mode' };
     await expect(open({ ...key, JOKER_USERNAME: '' })).rejects.toMatchObject({
       code: 'CONFIG',
@@ -105,7 +90,6 @@ describe('SVC', () => {
     });
     await (await open(key)).add([value]);
     expect(dns.txt(value.fqdn)).toEqual(['one']);
-    await server.close();
   });
 
   it.each([
@@ -113,12 +97,11 @@ describe('SVC', () => {
     ['nohost', 'api'],
     ['', 'api'],
   ])('takes %j for a refusal, whatever the status says', async (body, fault) => {
-    const { server, open } = await answering(variants.svc(), svcUrl, { body });
+    const { open } = await answering(variants.svc(), svcUrl, { body });
     await expect((await open()).add([value])).rejects.toMatchObject({
       fault,
       message: expect.stringContaining(body || 'an empty answer'),
     });
-    await server.close();
   });
 });
 
@@ -127,10 +110,9 @@ it('holds one value at a time in mode SVC only', async () => {
     [jokerFixture(), false],
     [variants.svc(), true],
   ] as const) {
-    const { server, open } = await fakeVendor(joker, fixture);
+    const { open } = await fakeVendor(joker, fixture);
     const session = await open();
     expect(session.oneValueAtATime).toBe(oneValueAtATime);
     await session.close();
-    await server.close();
   }
 });

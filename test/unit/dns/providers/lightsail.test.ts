@@ -5,13 +5,8 @@ import { fakeVendor } from './open.ts';
 
 const name = '_acme-challenge.example.com';
 const zone = { DNS_ZONE: 'example.com' };
-let close: () => unknown = () => {};
-afterEach(() => close());
-async function vendor(options: LightsailOptions = {}, extra: Partial<Fixture> = {}) {
-  const fake = await fakeVendor(lightsail, { ...lightsailFixture(options), ...extra });
-  close = () => fake.server.close();
-  return fake;
-}
+const vendor = (options: LightsailOptions = {}, extra: Partial<Fixture> = {}) =>
+  fakeVendor(lightsail, { ...lightsailFixture(options), ...extra });
 
 it('reads a domain once for all its names', async () => {
   const asked: string[] = [];
@@ -23,7 +18,7 @@ it('reads a domain once for all its names', async () => {
 });
 
 it('does with a policy for writing only, as lego asks for it, if DNS_ZONE is set', async () => {
-  const { open, dns, server } = await vendor({ writesOnly: true });
+  const { open, dns } = await vendor({ writesOnly: true });
   const values = [
     { fqdn: name, value: 'one' },
     { fqdn: name, value: 'two' },
@@ -35,7 +30,6 @@ it('does with a policy for writing only, as lego asks for it, if DNS_ZONE is set
   await session.remove(values);
   await session.remove(values);
   expect(dns.txt(name)).toEqual(['someone-else']);
-  expect(server.violations).toEqual([]);
 });
 
 it('says which action the policy lacks, if DNS_ZONE is not set', async () => {

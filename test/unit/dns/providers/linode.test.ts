@@ -6,27 +6,25 @@ const value = { fqdn: '_acme-challenge.www.example.com', value: 'one' };
 const { v3 } = variants;
 
 it('warns that version 3 is closed, with the date and what to do', async () => {
-  const { dns, logged, server, open } = await fakeVendor(linode, v3());
+  const { dns, logged, open } = await fakeVendor(linode, v3());
   const session = await open();
   await session.add([value]);
   expect(dns.txt(value.fqdn)).toEqual(['one']);
   expect(logged.filter((line) => line.startsWith('warn'))).toEqual([
     expect.stringMatching(/closed on 2023-07-31.*LINODE_TOKEN/u),
   ]);
-  await server.close();
 });
 
 it('takes the token where both are set', async () => {
-  const { dns, logged, server, open } = await fakeVendor(linode, v4());
+  const { dns, logged, open } = await fakeVendor(linode, v4());
   const session = await open({ LINODE_API_KEY: 'linode-right-key' });
   await session.add([value]);
   expect(dns.txt(value.fqdn)).toEqual(['one']);
   expect(logged.join('\n')).not.toContain('closed');
-  await server.close();
 });
 
 it('leaves a record of another type with the same name and value alone', async () => {
-  const { dns, server, open } = await fakeVendor(linode, v3());
+  const { dns, open } = await fakeVendor(linode, v3());
   dns.add('example.com', 'CNAME', value.fqdn, value.value);
   const session = await open();
   await session.add([value]);
@@ -35,11 +33,10 @@ it('leaves a record of another type with the same name and value alone', async (
     'TXT _acme-challenge.example.com',
     'CNAME _acme-challenge.www.example.com',
   ]);
-  await server.close();
 });
 
 it('says what version 3 answers today', async () => {
-  const { server, open } = await fakeVendor(linode, {
+  const { open } = await fakeVendor(linode, {
     ...v3(),
     routes: () => ({
       'GET https://api.linode.com/': ({ query }) => ({
@@ -51,5 +48,4 @@ it('says what version 3 answers today', async () => {
   });
   const session = await open();
   await expect(session.add([value])).rejects.toThrow('GET https://api.linode.com/ answered 404');
-  await server.close();
 });

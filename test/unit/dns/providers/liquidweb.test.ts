@@ -51,7 +51,7 @@ it('takes a record that exists already for success', async () => {
 });
 
 it('uses LIQUID_WEB_ZONE without asking for zones, and says so where it does not fit', async () => {
-  const { dns, server, open } = await fakeVendor(liquidweb, liquidwebFixture());
+  const { dns, open } = await fakeVendor(liquidweb, liquidwebFixture());
   dns.zones.set('www.example.com', []);
   const session = await open({ LIQUID_WEB_ZONE: 'Example.com.' });
   await session.add([{ fqdn: '_acme-challenge.www.example.com', value: 'deep' }]);
@@ -60,8 +60,6 @@ it('uses LIQUID_WEB_ZONE without asking for zones, and says so where it does not
     fault: 'zone',
     message: expect.stringContaining('LIQUID_WEB_ZONE is example.com'),
   });
-  expect(server.violations).toEqual([]);
-  await server.close();
 });
 
 it.each([

@@ -4,16 +4,7 @@ import type { Fixture } from '../../../helpers/fake-api.ts';
 import { fakeVendor } from './open.ts';
 
 const ours = { fqdn: '_acme-challenge.example.com', value: 'one' };
-let vendor: Awaited<ReturnType<typeof fakeVendor>> | undefined;
-const start = async (made: Fixture) => {
-  vendor = await fakeVendor(nifcloud, made);
-  return vendor;
-};
-afterEach(async () => {
-  await vendor?.server.close();
-  expect(vendor?.server.violations ?? []).toEqual([]);
-  vendor = undefined;
-});
+const start = (made: Fixture) => fakeVendor(nifcloud, made);
 
 it('waits until the change is on all name servers', async () => {
   const { open, logged } = await start(withOptions({ pending: 1 })());

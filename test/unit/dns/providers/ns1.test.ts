@@ -44,28 +44,25 @@ function oneRecord(record: object) {
 
 it('keeps the regions, filters, settings and answers of others', async () => {
   const { fixture, state } = oneRecord(theirs);
-  const { server, open } = await fakeVendor(ns1, fixture);
+  const { open } = await fakeVendor(ns1, fixture);
   await (await open()).add([value]);
   expect(state()).toEqual({ ...theirs, answers: [...theirs.answers, { answer: ['one'] }] });
   await (await open()).remove([value]);
   expect(state()).toEqual(theirs);
-  expect(server.violations).toEqual([]);
-  await server.close();
 });
 
 it('touches no record that is a link to another one', async () => {
   const { fixture, state } = oneRecord({ ...theirs, answers: [], link: 'txt.other.net' });
-  const { server, open } = await fakeVendor(ns1, fixture);
+  const { open } = await fakeVendor(ns1, fixture);
   await expect((await open()).add([value])).rejects.toThrow('linked to the record txt.other.net');
   await expect((await open()).remove([value])).rejects.toThrow('txt.other.net');
   expect(state()).toMatchObject({ answers: [], link: 'txt.other.net' });
-  await server.close();
 });
 
 it('shows what the service says', async () => {
   const { fixture } = oneRecord(theirs);
   const refused = { status: 400, body: { message: 'Input validation failed' } };
-  const { server, open } = await fakeVendor(ns1, {
+  const { open } = await fakeVendor(ns1, {
     ...fixture,
     routes: (dns) => ({
       ...fixture.routes?.(dns),
@@ -73,5 +70,4 @@ it('shows what the service says', async () => {
     }),
   });
   await expect((await open()).add([value])).rejects.toThrow(/^ns1: POST .* answered 400: Input validation failed$/u);
-  await server.close();
 });

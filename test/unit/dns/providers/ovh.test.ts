@@ -1,15 +1,13 @@
 import { jest } from '@jest/globals';
 import fixture, { eu, oauth2 } from '../../../../fixtures/dns/ovh.ts';
-import type { RestOptions } from '../../../../src/dns/kit/index.ts';
 import ovh from '../../../../src/dns/providers/ovh.ts';
-import { fakeVendor } from './open.ts';
+import { clientsOf, fakeVendor } from './open.ts';
 
 const value = { fqdn: '_acme-challenge.www.example.com', value: 'one' };
 
 describe('the signatures that OVH tests its own clients with, on a machine whose clock is wrong', () => {
   // https://github.com/ovh/go-ovh/blob/master/ovh/ovh_test.go, MockTime and mockSignatures
   const serverTime = 1_457_018_875;
-  afterEach(() => void jest.restoreAllMocks());
 
   it.each([
     ['GET', '', '$1$e9556054b6309771395efa467c22e627407461ad'],
@@ -19,12 +17,7 @@ describe('the signatures that OVH tests its own clients with, on a machine whose
     jest.spyOn(Date, 'now').mockReturnValue(Date.UTC(2001, 0, 1));
     const { OVH_APPLICATION_KEY: key, OVH_APPLICATION_SECRET: secret, OVH_CONSUMER_KEY: consumer } = fixture().env;
     const config = { endpoint: 'ovh-eu', auth: { via: 'application', key, secret, consumer } };
-    const made: RestOptions[] = [];
-    const rest = (options: RestOptions) => {
-      made.push(options);
-      return { get: async () => serverTime } as never;
-    };
-    await ovh.connect({ config, rest } as never);
+    const made = await clientsOf(ovh, config, { get: async <T>() => serverTime as T });
     const sign = made.find((options) => options.sign)?.sign;
     expect(await sign?.({ method, url: `${eu}/auth`, body })).toEqual({
       'x-ovh-application': key,
@@ -45,11 +38,10 @@ it('publishes what an earlier run changed and could not publish', async () => {
   await second.add([value]);
   expect(server.failed()).toBe(true);
   expect(dns.txt(value.fqdn)).toEqual(['one']);
-  await server.close();
 });
 
 it('leaves names alone that the filter of the API takes for ours', async () => {
-  const { dns, server, open } = await fakeVendor(ovh, fixture());
+  const { dns, open } = await fakeVendor(ovh, fixture());
   dns.add('example.com', 'TXT', 'xacme-challenge.www.example.com', value.value);
   const session = await open();
   await session.add([value]);
@@ -57,7 +49,6 @@ it('leaves names alone that the filter of the API takes for ours', async () => {
   await session.remove([value]);
   expect(dns.txt('xacme-challenge.www.example.com')).toEqual([value.value]);
   expect(dns.txt(value.fqdn)).toEqual([]);
-  await server.close();
 });
 
 it.each([
@@ -68,7 +59,7 @@ it.each([
   [400, 'QUERY_TIME_OUT', /^the clock of this machine/u],
 ])('tells what to do about %d %s', async (status, errorCode, hint) => {
   const usual = fixture();
-  const { server, open } = await fakeVendor(ovh, usual);
+  const { open } = await fakeVendor(ovh, usual);
   const session = await open();
   usual.refuse(status, { errorCode, httpCode: String(status), message: 'No' });
   await expect(session.add([value])).rejects.toMatchObject({
@@ -76,12 +67,11 @@ it.each([
     message: expect.stringContaining(`${status}: No (${errorCode})`),
     hint: expect.stringMatching(hint),
   });
-  await server.close();
 });
 
 it('names the actions that an IAM policy lacks', async () => {
   const usual = oauth2();
-  const { server, open } = await fakeVendor(ovh, usual);
+  const { open } = await fakeVendor(ovh, usual);
   const session = await open();
   const details = { unauthorizedActionsByIAM: 'dnsZone:apiovh:record/get' };
   usual.refuse(403, { class: 'Client::Forbidden', message: 'User not granted for this request', details });
@@ -90,27 +80,23 @@ it('names the actions that an IAM policy lacks', async () => {
     message: expect.stringContaining('not allowed: dnsZone:apiovh:record/get'),
     hint: expect.stringContaining('IAM policy'),
   });
-  await server.close();
 });
 
 it('keeps the token of a service account out of the log, and takes a new one when it runs out', async () => {
-  const { dns, server, logged, open } = await fakeVendor(ovh, oauth2());
+  const { dns, logged, open } = await fakeVendor(ovh, oauth2());
   const session = await open();
   await session.add([value]);
   jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
   await session.remove([value]);
-  jest.restoreAllMocks();
   expect(dns.txt(value.fqdn)).toEqual([]);
   expect(logged.filter((line) => line.includes('POST https://ca.ovh.com/auth/oauth2/token →'))).toHaveLength(2);
   expect(logged.join('\n')).not.toContain('MTQ0NjJkZmQ5OTM2NDE1ZTZjNGZmZjI3');
-  await server.close();
 });
 
 it('takes an address for the name of a region', async () => {
-  const { dns, server, open } = await fakeVendor(ovh, fixture());
+  const { dns, open } = await fakeVendor(ovh, fixture());
   await (await open({ OVH_ENDPOINT: `${eu}/` })).add([value]);
   expect(dns.txt(value.fqdn)).toEqual(['one']);
-  await server.close();
 });
 
 it.each([
@@ -120,19 +106,17 @@ it.each([
     /OVH_CLIENT_ID works with OVH_ENDPOINT set to ovh-eu/u,
   ],
 ])('refuses %j', async (env, message) => {
-  const { server, open } = await fakeVendor(ovh, fixture());
+  const { open } = await fakeVendor(ovh, fixture());
   await expect(open(env)).rejects.toMatchObject({ code: 'CONFIG', message: expect.stringMatching(message) });
-  await server.close();
 });
 
 it('takes a refused signature for wrong keys also where the answer has no code', async () => {
   const usual = fixture();
-  const { server, open } = await fakeVendor(ovh, usual);
+  const { open } = await fakeVendor(ovh, usual);
   const session = await open();
   usual.refuse(400, { message: 'Invalid signature' });
   await expect(session.add([value])).rejects.toMatchObject({
     fault: 'auth',
     hint: expect.stringContaining('OVH_APPLICATION_SECRET'),
   });
-  await server.close();
 });

@@ -2,36 +2,26 @@ import makeFixture from '../../../../fixtures/dns/rackspace.ts';
 import rackspace from '../../../../src/dns/providers/rackspace.ts';
 import { Reply } from '../../../helpers/fake-api.ts';
 import { fakeVendor } from './open.ts';
+import { renewsSessions } from './sessions.ts';
 
 const name = '_acme-challenge.example.com';
 const value = { fqdn: name, value: 'one' };
 const posts = (logged: readonly string[]) => logged.filter((line) => /POST \S+\/records \{/u.test(line)).length;
 
-it('logs in again when the token is refused, and keeps it out of the log', async () => {
-  const fixture = makeFixture();
-  const { dns, server, open, logged } = await fakeVendor(rackspace, fixture);
-  const session = await open();
-  await session.add([value]);
-  fixture.expireSessions();
-  await session.remove([value]);
-  expect(dns.txt(name)).toEqual(['someone-else']);
-  expect(logged.join('\n')).not.toMatch(/rackspacetoken|rs-right-key/u);
-  await server.close();
-});
+renewsSessions(rackspace, makeFixture, /rackspacetoken|rs-right-key/);
 
 it('waits until the job is done', async () => {
   const fixture = makeFixture();
-  const { server, open, logged } = await fakeVendor(rackspace, fixture);
+  const { open, logged } = await fakeVendor(rackspace, fixture);
   fixture.behaviour.looks = 1;
   await (await open()).add([value]);
   const looks = logged.filter((line) => /GET \S+\/status\/\S+ →/u.test(line));
   expect(looks.map((line) => /"status":"(\w+)"/u.exec(line)?.[1])).toEqual(['RUNNING', 'COMPLETED']);
-  await server.close();
 });
 
 it('tells the error that a job ended with', async () => {
   const fixture = makeFixture();
-  const { server, open } = await fakeVendor(rackspace, fixture);
+  const { open } = await fakeVendor(rackspace, fixture);
   fixture.behaviour.errors = [
     { message: 'The object could not be created.', code: 400, validationErrors: { messages: ['Bad name.'] } },
   ];
@@ -39,7 +29,6 @@ it('tells the error that a job ended with', async () => {
     fault: 'api',
     message: 'rackspace: adding records to example.com failed: The object could not be created. Bad name.',
   });
-  await server.close();
 });
 
 it.each([
@@ -47,16 +36,15 @@ it.each([
   ['a job met the rate limit', { message: 'OverLimit Retry...', code: 413, details: 'Error Details...' }],
 ])('reads the records again when %s', async (_, error) => {
   const fixture = makeFixture();
-  const { dns, server, open } = await fakeVendor(rackspace, fixture);
+  const { dns, open } = await fakeVendor(rackspace, fixture);
   fixture.behaviour.errors = [error];
   await (await open()).add([value]);
   expect(dns.txt(name)).toEqual(['one', 'someone-else']);
-  await server.close();
 });
 
 it('does not try again when a limit of the account is reached', async () => {
   const fixture = makeFixture();
-  const { server, open, logged } = await fakeVendor(rackspace, {
+  const { open, logged } = await fakeVendor(rackspace, {
     ...fixture,
     routes: (dns) => ({
       ...fixture.routes(dns),
@@ -68,11 +56,10 @@ it('does not try again when a limit of the account is reached', async () => {
   });
   await expect((await open()).add([value])).rejects.toThrow('Limit of 500 records has been reached');
   expect(posts(logged)).toBe(1);
-  await server.close();
 });
 
 it('adds and removes all names of a zone at once', async () => {
-  const { dns, server, open, logged } = await fakeVendor(rackspace, makeFixture());
+  const { dns, open, logged } = await fakeVendor(rackspace, makeFixture());
   const values = Array.from({ length: 101 }, (_, n) => ({ fqdn: `_acme-challenge.n${n}.example.com`, value: 'v' }));
   const before = dns.snapshot();
   const session = await open();
@@ -82,36 +69,22 @@ it('adds and removes all names of a zone at once', async () => {
   await session.remove(values);
   expect(dns.snapshot()).toEqual(before);
   expect(logged.filter((line) => /DELETE \S+\/records\?/u.test(line) && !line.includes('→'))).toHaveLength(1);
-  await server.close();
 });
 
 it('takes records that are gone already for removed', async () => {
   const fixture = makeFixture();
-  const { dns, server, open } = await fakeVendor(rackspace, fixture);
+  const { dns, open } = await fakeVendor(rackspace, fixture);
   const session = await open();
   await session.add([value]);
   const notFound = { message: 'Object not Found.', code: 404, details: 'Record ID: 1' };
   fixture.behaviour.errors = [{ message: 'Not all', code: 500, failedItems: { faults: [notFound] } }];
   await session.remove([value]);
   expect(dns.txt(name)).toEqual(['someone-else']);
-  await server.close();
-});
-
-it('leaves the same value at other names alone', async () => {
-  const { dns, server, open } = await fakeVendor(rackspace, makeFixture());
-  dns.add('example.com', 'TXT', 'other.example.com', 'one', 3600);
-  const before = dns.snapshot();
-  const session = await open();
-  await session.add([value]);
-  expect(dns.txt(name)).toEqual(['one', 'someone-else']);
-  await session.remove([value]);
-  expect(dns.snapshot()).toEqual(before);
-  await server.close();
 });
 
 it('finds the job by its address where the answer does not say its id', async () => {
   const fixture = makeFixture();
-  const { dns, server, open } = await fakeVendor(rackspace, {
+  const { dns, open } = await fakeVendor(rackspace, {
     ...fixture,
     routes(dns) {
       const routes = fixture.routes(dns);
@@ -135,5 +108,4 @@ it('finds the job by its address where the answer does not say its id', async ()
   await expect(session.add([value])).rejects.toThrow('The object could not be created.');
   await session.add([value]);
   expect(dns.txt(name)).toEqual(['one', 'someone-else']);
-  await server.close();
 });

@@ -6,7 +6,7 @@ import { fakeVendor } from './open.ts';
 const value = { fqdn: '_acme-challenge.example.com', value: 'one' };
 
 it('speaks to the address of VSCALE_BASE_URL', async () => {
-  const { dns, server, open } = await fakeVendor(vscale, {
+  const { dns, open } = await fakeVendor(vscale, {
     ...vscaleFixture(),
     routes: (zones) => domainsApi(zones, 'https://dns.example.net/domains'),
   });
@@ -15,13 +15,10 @@ it('speaks to the address of VSCALE_BASE_URL', async () => {
   expect(dns.txt(value.fqdn)).toEqual(['one', 'someone-else']);
   await session.remove([value]);
   expect(dns.txt(value.fqdn)).toEqual(['someone-else']);
-  expect(server.violations).toEqual([]);
-  await server.close();
 });
 
 it('raises a TTL that is too small', async () => {
-  const { dns, server, open } = await fakeVendor(vscale, vscaleFixture());
+  const { dns, open } = await fakeVendor(vscale, vscaleFixture());
   await (await open({ VSCALE_TTL: '5' })).add([value]);
   expect(dns.records('example.com').find((record) => record.value === 'one')?.ttl).toBe(60);
-  await server.close();
 });

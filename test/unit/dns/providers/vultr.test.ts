@@ -6,18 +6,17 @@ const value = { fqdn: '_acme-challenge.example.com', value: 'one' };
 
 it('tells an address that is not on the access control list from a wrong key', async () => {
   const denied = { status: 401, body: { error: 'Unauthorized IP address: 192.0.2.7', status: 401 } };
-  const { server, open } = await fakeVendor(vultr, { ...fixture(), authorized: () => false, denied });
+  const { open } = await fakeVendor(vultr, { ...fixture(), authorized: () => false, denied });
   const session = await open();
   await expect(session.add([value])).rejects.toMatchObject({
     fault: 'auth',
     message: expect.stringContaining('Unauthorized IP address: 192.0.2.7'),
     hint: expect.stringContaining('access control list'),
   });
-  await server.close();
 });
 
 it('leaves a record of another type with the same name and data alone', async () => {
-  const { dns, server, open } = await fakeVendor(vultr, fixture());
+  const { dns, open } = await fakeVendor(vultr, fixture());
   dns.add('example.com', 'SPF', value.fqdn, value.value);
   dns.add('example.com', 'TXT', value.fqdn, 'ones');
   const session = await open({ VULTR_TTL: '600' });
@@ -29,12 +28,11 @@ it('leaves a record of another type with the same name and data alone', async ()
     'SPF one',
     'TXT ones',
   ]);
-  await server.close();
 });
 
 it('takes a record that somebody else added in that second for success', async () => {
   const usual = fixture();
-  const { dns, server, open } = await fakeVendor(vultr, {
+  const { dns, open } = await fakeVendor(vultr, {
     ...usual,
     routes: (records) => ({
       ...usual.routes(records),
@@ -46,5 +44,4 @@ it('takes a record that somebody else added in that second for success', async (
   const session = await open();
   await session.add([value]);
   expect(dns.txt(value.fqdn)).toEqual(['one', 'someone-else']);
-  await server.close();
 });

@@ -90,7 +90,6 @@ async function addWith({ keys = [rightKey], routes = {}, env = {} }: Cloud) {
   cleanups.push(() => server.close());
   const add = async () => (await open({ ...nothing, ...env })).add([{ fqdn: name, value: 'one', zone: 'example.com' }]);
   const error = await add().catch((thrown: Error & { hint?: string }) => thrown);
-  expect(server.violations).toEqual([]);
   const log = logged.join('\n');
   for (const { secret, token = secret } of [rightKey, temporary])
     for (const hidden of [secret, token]) expect(log).not.toContain(hidden);
