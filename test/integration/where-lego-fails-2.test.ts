@@ -41,7 +41,7 @@ it('a DNS timeout makes the zone `com.`', async () => {
   const { dns, api, ca } = world;
   // The top-level domain answers; what is below does not.
   spoil(dns.resolver, 'silent', isOrIsBelow(NAME));
-  const { code, json } = await world.runJson([NAME], ['--dns-timeout', '400ms']);
+  const { code, json } = await world.runJson([NAME], ['--dns-timeout', '1s']);
   expect(dns.resolver.asked.some(({ name }) => name === NAME)).toBe(true);
   expect([code, json.error.code]).toEqual([5, 'DNS_LOOKUP']);
   expect(json.error.message).toContain('no answer within');
