@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { BaseBlock } from 'asn1js';
+import { exportsOf } from '../commonjs.ts';
 import { ConfigError } from '../errors.ts';
 
 /** id-pe-tlsfeature with status_request (RFC 7633): "must staple". */
@@ -56,8 +57,6 @@ export async function readCsr(content: Buffer, from: string): Promise<Certificat
   }
 }
 
-/** Bundled, they are CommonJS copies. */
-const exportsOf = <T>(loaded: T & { readonly default?: T }): T => loaded.default ?? loaded;
 const x509Library = async (): Promise<X509> => exportsOf<X509>(await import('@peculiar/x509'));
 type X509 = typeof import('@peculiar/x509');
 type Crypto = Parameters<X509['Pkcs10CertificateRequestGenerator']['create']>[1];

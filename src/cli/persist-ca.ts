@@ -6,9 +6,9 @@ import { accountHash, accountThumbprint, draftName, type PersistDraft } from '..
 import { persistMeta } from '../acme/persist-challenge.ts';
 import type { StoredAccount } from '../acme/storage.ts';
 import { AcmeError, ConfigError } from '../errors.ts';
-import { createTransport } from '../http.ts';
 import { plainText } from '../plain-text.ts';
-import { rootsOf, storeOf } from './compose.ts';
+import { caTransport } from './ca-transport.ts';
+import { storeOf } from './compose.ts';
 import type { CommandContext } from './main.ts';
 import type { PersistFlags } from './persist-options.ts';
 
@@ -85,13 +85,7 @@ async function accountOf(server: string, context: CommandContext): Promise<Regis
 /** What the directory says. Records for an account that does not work there would be worth nothing. */
 async function ask(server: string, account: Registered, context: CommandContext): Promise<Directory['meta']> {
   const { options, io, log } = context;
-  const roots = rootsOf(context);
-  const transport = createTransport({
-    log,
-    env: io.env,
-    timeoutMs: options.httpTimeout,
-    ...(roots ? { caCertificates: roots } : {}),
-  });
+  const transport = caTransport(context, options.caCertificates);
   const acme: AcmeOptions = { transport, log, signal: io.signal, maxWaitMs: options.maxWait };
   const directory = await fetchDirectory(server, acme);
   const connection = await connectAcme({

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { closest } from '../closest.ts';
 import { ConfigError } from '../errors.ts';
 import { aliases, catalog } from './catalog.generated.ts';
 import { isProvider, type Provider } from './kit/contract.ts';
@@ -49,23 +50,6 @@ const own = <T>(table: Readonly<Record<string, T>>, key: string): T | undefined 
   Object.hasOwn(table, key) ? table[key] : undefined;
 
 function hintFor(id: string): string {
-  const [close] = [...Object.keys(catalog), ...Object.keys(aliases)]
-    .map((name) => ({ name, away: distance(id, name) }))
-    .filter(({ name, away }) => away <= Math.max(1, Math.floor(name.length / 3)))
-    .sort((a, b) => a.away - b.away);
-  return close ? `did you mean ${close.name}?` : 'see: quoin dnshelp; for a package of your own: --dns npm:PACKAGE';
-}
-
-/** Levenshtein distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const [up = 0, left = 0, corner = 0] = [row[j], next[j - 1], row[j - 1]];
-      next[j] = Math.min(up + 1, left + 1, corner + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+  const close = closest(id, [...Object.keys(catalog), ...Object.keys(aliases)]);
+  return close ? `did you mean ${close}?` : 'see: quoin dnshelp; for a package of your own: --dns npm:PACKAGE';
 }

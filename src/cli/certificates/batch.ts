@@ -3,7 +3,7 @@ import { describeCertificate } from '../../acme/certificate.ts';
 import type { Store } from '../../acme/storage.ts';
 import { isAppError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { settleSideBySide } from '../../side-by-side.ts';
+import { sideBySide } from '../../side-by-side.ts';
 import type { CommandContext } from '../main.ts';
 import { failureOf } from '../render-error.ts';
 import type { CertificatePlan } from './plan.ts';
@@ -45,7 +45,7 @@ function logFor(name: string, log: Log): Log {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), waiting: at('waiting') };
 }
 
-/** Sees to all plans, some at a time, whatever becomes of the others, even by a bug. Throws only when it is interrupted. */
+/** Sees to all plans, some at a time, whatever becomes of the others, even by a bug. Throws only when it is interrupted. The caller has probed the store. */
 export async function secureAll(
   plans: readonly CertificatePlan[],
   store: Store,
@@ -53,9 +53,8 @@ export async function secureAll(
   context: CommandContext,
 ): Promise<Result[]> {
   const { options, io, log } = context;
-  await store.probe();
   const others = [...new Set(plans.flatMap(({ dns }) => dns))];
-  const settled = await settleSideBySide(plans, options.parallel, async (plan): Promise<Result> => {
+  const results = await sideBySide(plans, options.parallel, async (plan): Promise<Result> => {
     io.signal.throwIfAborted();
     const own = plans.length > 1 ? logFor(plan.name, log) : log;
     try {
@@ -69,10 +68,7 @@ export async function secureAll(
     }
   });
   io.signal.throwIfAborted();
-  return settled.map((one) => {
-    if (one.status === 'rejected') throw one.reason;
-    return one.value;
-  });
+  return results;
 }
 
 function tell({ name, action, stored, error }: Result, log: Log): void {

@@ -4,6 +4,7 @@ import { resolveProvider } from '../../dns/resolve.ts';
 import { isAppError } from '../../errors.ts';
 import { type HookFacts, type HookKind, secretVariables } from '../hook-environment.ts';
 import { errorJson } from '../render-error.ts';
+import { beside } from './files.ts';
 import type { CertificatePlan } from './plan.ts';
 import type { Bench } from './secure.ts';
 
@@ -42,7 +43,6 @@ export async function hookRunner(
     const { names, keyType, directoryUrl, accountId, files = {} } = certificate?.settings ?? plan.settings;
     const paths = store.paths(plan.name);
     const withKey = certificate?.keyPem !== undefined;
-    const beside = (extension: string) => paths.certificate.replace(/\.crt$/u, extension);
     return {
       ...{ name: plan.name, names, keyType, action, server: directoryUrl, store: store.root },
       account: { id: accountId, email: plan.account.email },
@@ -50,8 +50,8 @@ export async function hookRunner(
         certificate: paths.certificate,
         issuer: paths.issuer,
         key: withKey ? paths.key : undefined,
-        pem: files.pem && withKey ? beside('.pem') : undefined,
-        pfx: files.pfx && withKey ? beside('.pfx') : undefined,
+        pem: files.pem && withKey ? beside(paths, '.pem') : undefined,
+        pfx: files.pfx && withKey ? beside(paths, '.pfx') : undefined,
       },
     };
   };

@@ -3,6 +3,7 @@ import type { Store, StoredCertificate } from '../../acme/storage.ts';
 import { isAppError } from '../../errors.ts';
 import type { Outcome } from '../main.ts';
 import { errorJson, exitCodeOf } from '../render-error.ts';
+import { beside } from './files.ts';
 import type { Result } from './secure.ts';
 
 /** What a certificate is, for JSON. */
@@ -10,13 +11,12 @@ export function certificateJson(stored: StoredCertificate, store: Store): object
   const { names, notBefore, notAfter, issuer, serial } = describeCertificate(stored.certificatePem);
   const { files = {} } = stored.settings ?? {};
   const paths = store.paths(stored.name);
-  const beside = (extension: string) => paths.certificate.replace(/\.crt$/u, extension);
   return {
     ...{ name: stored.name, names, notBefore, notAfter, issuer, serial },
     paths: {
       ...paths,
-      ...(files.pem ? { pem: beside('.pem') } : {}),
-      ...(files.pfx ? { pfx: beside('.pfx') } : {}),
+      ...(files.pem ? { pem: beside(paths, '.pem') } : {}),
+      ...(files.pfx ? { pfx: beside(paths, '.pfx') } : {}),
     },
   };
 }

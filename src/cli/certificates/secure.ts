@@ -52,8 +52,8 @@ export async function examine(
   const { options } = context;
   const stored = await read(plan.name, store, options.renewForce);
   if (!stored) return { stored, situation: undefined, why: 'there is none yet', byAge: false };
-  const reach = workshop.reach(stored.settings?.directoryUrl ?? plan.settings.directoryUrl, plan);
   if (options.renewForce) return { stored, situation: undefined, why: '--renew-force was given', byAge: false };
+  const reach = workshop.reach(stored.settings?.directoryUrl ?? plan.settings.directoryUrl, plan);
   const situation = await inspect(stored, plan.settings, reach, store, context, new Date());
   const change = changeOf(stored, describeCertificate(stored.certificatePem), plan.settings);
   const age = situation.isDue

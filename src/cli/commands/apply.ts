@@ -1,5 +1,5 @@
 import { fileNameOf, type Store } from '../../acme/storage.ts';
-import { settleSideBySide } from '../../side-by-side.ts';
+import { sideBySide } from '../../side-by-side.ts';
 import { applyFlags, refuseOtherFlags } from '../apply-options.ts';
 import { withWorkshop } from '../certificates/batch.ts';
 import { summarize } from '../certificates/results.ts';
@@ -57,7 +57,7 @@ async function look(
   context: CommandContext,
 ): Promise<Looked[]> {
   const { signal } = context.io;
-  const settled = await settleSideBySide(drafts, ASKED_AT_A_TIME, async (draft): Promise<Looked> => {
+  const found = await sideBySide(drafts, ASKED_AT_A_TIME, async (draft): Promise<Looked> => {
     signal.throwIfAborted();
     try {
       return { draft, finding: await examine(draft.plan, { store, workshop, context }) };
@@ -67,8 +67,5 @@ async function look(
     }
   });
   signal.throwIfAborted();
-  return settled.map((one) => {
-    if (one.status === 'rejected') throw one.reason;
-    return one.value;
-  });
+  return found;
 }

@@ -11,10 +11,10 @@ import {
 } from '../../acme/revoke.ts';
 import type { Store } from '../../acme/storage.ts';
 import { ConfigError, isAppError } from '../../errors.ts';
-import { createTransport } from '../../http.ts';
+import { caTransport } from '../ca-transport.ts';
 import { type RevokeFlags, revokeFlags } from '../certificate-options.ts';
 import { originOf } from '../certificates/origin.ts';
-import { rootsOf, storeOf } from '../compose.ts';
+import { storeOf } from '../compose.ts';
 import type { CommandContext, Outcome } from '../main.ts';
 import { readFlags } from '../options.ts';
 import { errorJson, exitCodeOf } from '../render-error.ts';
@@ -47,13 +47,7 @@ export async function revoke(context: CommandContext): Promise<Outcome> {
     throw new ConfigError('no certificate was named', { hint: 'quoin list shows what is in the store' });
   const flags = readFlags(revokeFlags, own, io.env);
   const reason = flags.reason === undefined ? undefined : parseReason(flags.reason);
-  const roots = rootsOf(context);
-  const transport = createTransport({
-    log,
-    env: io.env,
-    timeoutMs: options.httpTimeout,
-    ...(roots ? { caCertificates: roots } : {}),
-  });
+  const transport = caTransport(context, options.caCertificates);
   if (reason !== undefined && !isForSubscribers(reason))
     log.warn(`reason ${flags.reason} is not for the holders of certificates: public CAs refuse it`);
   const acme = { transport, log, signal: io.signal, maxWaitMs: options.maxWait };

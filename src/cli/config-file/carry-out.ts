@@ -37,6 +37,7 @@ export async function carryOut(
   }
   const strangers = await unregistered(todo, store);
   const ready = await readyPlans(todo, { config, strangers, fail }, context);
+  if (ready.length > 0) await store.probe();
   if (ready.some(({ finding, draft }) => finding?.byAge && !draft.config.noRandomSleep)) await pauseForOthers(context);
   const registered = await registerAccounts(ready, { strangers, fail }, workshop, context.io);
   const plans = registered.map(({ plan }) => plan);

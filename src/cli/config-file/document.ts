@@ -1,4 +1,5 @@
 import type { Document, LineCounter, Node, Pair, YAMLMap } from 'yaml';
+import { exportsOf } from '../../commonjs.ts';
 import { ConfigError } from '../../errors.ts';
 import { plainText } from '../../plain-text.ts';
 import type { ListTree, MapEntry, MapTree, Problem, ScalarTree, Tell, Tree } from './tree.ts';
@@ -30,9 +31,7 @@ export interface ConfigDocument {
  * no text are problems.
  */
 export async function parseYaml(text: string, file: string): Promise<ConfigDocument> {
-  // Bundled, a CommonJS library has its exports in `default` alone.
-  const loaded: Yaml & { readonly default?: Yaml } = await import('yaml');
-  const yaml = loaded.default ?? loaded;
+  const yaml = exportsOf<Yaml>(await import('yaml'));
   const lines = new yaml.LineCounter();
   const parsed = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const problems = new Map<string, Problem>();

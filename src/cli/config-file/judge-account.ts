@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { NO_EMAIL } from '../../acme/account.ts';
 import { directories, directoryUrl } from '../../acme/directories.ts';
 import { checkAccountId } from '../../acme/store-names.ts';
-import { didYouMean } from './closest.ts';
+import { didYouMean } from '../../closest.ts';
 import type { AccountConfig } from './config.ts';
 import { attempt, type Judging, judgeSource } from './judging.ts';
 import type { AccountEntry } from './quoin-file.ts';

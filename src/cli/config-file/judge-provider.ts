@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
+import { didYouMean } from '../../closest.ts';
 import type { Provider } from '../../dns/kit/contract.ts';
 import { type EnvVar, listVars } from '../../dns/kit/env.ts';
 import { tuningSchema } from '../../dns/settings.ts';
-import { didYouMean } from './closest.ts';
 import type { ProviderConfig } from './config.ts';
 import { type Judging, judgeSource } from './judging.ts';
 import { loadProvider } from './load-provider.ts';

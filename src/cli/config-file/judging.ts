@@ -1,5 +1,5 @@
+import { didYouMean } from '../../closest.ts';
 import { isAppError } from '../../errors.ts';
-import { didYouMean } from './closest.ts';
 import { parseReference, type Reference, type Source } from './references.ts';
 import type { Located } from './shape.ts';
 

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
+import { didYouMean } from '../../closest.ts';
 import { parseAssignments } from '../../dns/assignments.ts';
 import { aliases, catalog } from '../../dns/catalog.generated.ts';
 import type { Provider } from '../../dns/kit/contract.ts';
 import { resolveProvider } from '../../dns/resolve.ts';
 import { isAppError } from '../../errors.ts';
-import { didYouMean } from './closest.ts';
 import { attempt, type Judging } from './judging.ts';
 import type { Located } from './shape.ts';
 

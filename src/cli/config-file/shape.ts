@@ -1,4 +1,4 @@
-import { didYouMean } from './closest.ts';
+import { didYouMean } from '../../closest.ts';
 import type { ConfigDocument } from './document.ts';
 import { isNull, type Tree } from './tree.ts';
 
