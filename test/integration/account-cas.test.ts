@@ -3,24 +3,13 @@ import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { accounts, answer, keyOf, ME, NAME, recordOf, store } from '../helpers/account-files.ts';
 import { startAcmeProxy } from '../helpers/acme-proxy.ts';
 import { newFolder } from '../helpers/child.ts';
 import { ownPlaces, startSandboxProcess } from '../helpers/sandbox.ts';
-import { bindEnv, describeWith, type Finished, type Lab, quoin, runArgs, startLab } from '../helpers/servers.ts';
+import { bindEnv, describeWith, type Lab, quoin, runArgs, startLab } from '../helpers/servers.ts';
 import { makeCa } from '../helpers/tls.ts';
 import { startVendorProxy } from '../helpers/vendor-proxy.ts';
-
-const NAME = 'example.test';
-const ME = 'me@example.test';
-let store: string;
-beforeEach(() => {
-  store = join(newFolder(), 'store');
-});
-const answer = ({ stdout }: Finished) => JSON.parse(stdout);
-/** The only host's folder of accounts. */
-const accounts = () => join(store, 'accounts', readdirSync(join(store, 'accounts'))[0] ?? '');
-const keyOf = (id: string) => readFileSync(join(accounts(), id, `${id}.key`), 'utf8');
-const recordOf = (id: string) => JSON.parse(readFileSync(join(accounts(), id, 'account.json'), 'utf8'));
 
 describeWith(['pebble', 'named', 'dig', 'openssl'], 'quoin account with Pebble', () => {
   let lab: Lab;

@@ -1,22 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { accounts, answer, keyOf, ME, NAME, recordOf, store } from '../helpers/account-files.ts';
 import { newFolder } from '../helpers/child.ts';
 import { ownPlaces, type SandboxProcess, startSandboxProcess } from '../helpers/sandbox.ts';
-import { type Finished, quoin } from '../helpers/servers.ts';
-
-const NAME = 'example.test';
-const ME = 'me@example.test';
-let store: string;
-beforeEach(() => {
-  store = join(newFolder(), 'store');
-});
-const answer = ({ stdout }: Finished) => JSON.parse(stdout);
-/** The only host's folder of accounts. */
-const accounts = () => join(store, 'accounts', readdirSync(join(store, 'accounts'))[0] ?? '');
-const keyOf = (id: string) => readFileSync(join(accounts(), id, `${id}.key`), 'utf8');
-const recordOf = (id: string) => JSON.parse(readFileSync(join(accounts(), id, 'account.json'), 'utf8'));
+import { quoin } from '../helpers/servers.ts';
 
 describe('quoin account with the sandbox', () => {
   let sandbox: SandboxProcess;

@@ -5,51 +5,27 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { startAcmeProxy } from '../helpers/acme-proxy.ts';
-import { newFolder } from '../helpers/child.ts';
 import { problem } from '../helpers/hostile-ca.ts';
-import { ownPlaces, startSandboxProcess } from '../helpers/sandbox.ts';
 import {
-  argsFor,
-  bindEnv,
-  describeWith,
-  type Finished,
-  type Lab,
-  quoin,
-  runArgs,
-  startLab,
-} from '../helpers/servers.ts';
+  cert,
+  env,
+  folder,
+  NO_CA,
+  obtain,
+  openssl,
+  record,
+  renew,
+  SANDBOX,
+  start,
+  store,
+  stored,
+} from '../helpers/own-store.ts';
+import { startSandboxProcess } from '../helpers/sandbox.ts';
+import { argsFor, bindEnv, describeWith, type Lab, quoin, runArgs, startLab } from '../helpers/servers.ts';
 import { type SmallWorld, startSmallWorld } from '../helpers/small-world.ts';
 
-const SANDBOX = ['--server', 'sandbox', '--dns', 'sandbox'];
-/** Whoever gets as far as asking it fails with exit code 3. */
-const NO_CA = ['--server', 'http://127.0.0.1:1/directory', '--max-wait', '0s', '--dns', 'exec'];
-
-let folder: string;
-let store: string;
-let env: Record<string, string>;
-beforeEach(() => {
-  folder = newFolder();
-  store = join(folder, 'store');
-  env = ownPlaces();
-});
-
 const at = (file: string) => join(folder, file);
-const stored = (file: string) => join(store, 'certificates', file);
-const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
-const cert = (name: string) => new X509Certificate(readFileSync(stored(`${name}.crt`)));
-const record = (name: string) => JSON.parse(readFileSync(stored(`${name}.json`), 'utf8')).quoin;
 const keyOf = (file: string) => createPublicKey(createPrivateKey(readFileSync(file, 'utf8')));
-const start = (args: readonly string[], more: Record<string, string> = {}): Promise<Finished> =>
-  quoin([...args, '--path', store], { ...env, ...more }, folder).finished;
-/** Ends well, and gives the document. */
-const document = async (args: readonly string[], more: Record<string, string> = {}) => {
-  const ended = await start([...args, '--json'], more);
-  expect([ended.stderr, ended.code]).toEqual([expect.any(String), 0]);
-  return JSON.parse(ended.stdout);
-};
-const obtain = (...args: string[]) => document(['run', ...SANDBOX, ...args]);
-const renew = async (args: readonly string[] = [], more: Record<string, string> = {}) =>
-  (await document(['renew', '--no-random-sleep', ...args], more)).certificates;
 
 /** A new EC key, and a request for these names. */
 function makeRequest(name: string, names: readonly string[], ...more: string[]): void {

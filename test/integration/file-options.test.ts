@@ -1,41 +1,27 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { newFolder } from '../helpers/child.ts';
-import { ownPlaces, startSandboxProcess } from '../helpers/sandbox.ts';
-import { describeWith, type Finished, quoin } from '../helpers/servers.ts';
+import {
+  cert,
+  document,
+  env,
+  folder,
+  NO_CA,
+  obtain,
+  openssl,
+  record,
+  renew,
+  SANDBOX,
+  start,
+  store,
+  stored,
+} from '../helpers/own-store.ts';
+import { startSandboxProcess } from '../helpers/sandbox.ts';
+import { describeWith } from '../helpers/servers.ts';
 
-const SANDBOX = ['--server', 'sandbox', '--dns', 'sandbox'];
-/** Whoever gets as far as asking it fails with exit code 3. */
-const NO_CA = ['--server', 'http://127.0.0.1:1/directory', '--max-wait', '0s', '--dns', 'exec'];
 const program = fileURLToPath(new URL('../../bin/quoin.js', import.meta.url));
-
-let folder: string;
-let store: string;
-let env: Record<string, string>;
-beforeEach(() => {
-  folder = newFolder();
-  store = join(folder, 'store');
-  env = ownPlaces();
-});
-
-const stored = (file: string) => join(store, 'certificates', file);
-const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
-const cert = (name: string) => new X509Certificate(readFileSync(stored(`${name}.crt`)));
-const record = (name: string) => JSON.parse(readFileSync(stored(`${name}.json`), 'utf8')).quoin;
-const start = (args: readonly string[], more: Record<string, string> = {}): Promise<Finished> =>
-  quoin([...args, '--path', store], { ...env, ...more }, folder).finished;
-/** Ends well, and gives the document. */
-const document = async (args: readonly string[], more: Record<string, string> = {}) => {
-  const ended = await start([...args, '--json'], more);
-  expect([ended.stderr, ended.code]).toEqual([expect.any(String), 0]);
-  return JSON.parse(ended.stdout);
-};
-const obtain = (...args: string[]) => document(['run', ...SANDBOX, ...args]);
-const renew = async (args: readonly string[] = [], more: Record<string, string> = {}) =>
-  (await document(['renew', '--no-random-sleep', ...args], more)).certificates;
 
 describeWith(['openssl', 'dig'], 'accounts, names and files', () => {
   it('--account-id names the account, --cert.name and --filename the certificate', async () => {
