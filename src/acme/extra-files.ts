@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors.ts';
-import type { CertificateFiles, PfxFormat, StoredCertificate } from './storage.ts';
+import type { CertificateFiles, CertificatePaths, PfxFormat, StoredCertificate } from './storage.ts';
 
 export const pfxFormats = ['SHA256', 'DES', 'RC2'] as const satisfies readonly PfxFormat[];
 /** lego's, so that what reads its files reads ours. It protects nothing: everybody knows it. */
@@ -36,6 +36,10 @@ export async function refuseForgottenPassword(file: Buffer, path: string): Promi
     hint: `set QUOIN_PFX_PASSWORD, or move the file away to have the next one locked with ${PUBLIC_PFX_PASSWORD}`,
   });
 }
+
+/** Where the files are that lego does not write by default. */
+export const beside = ({ certificate }: CertificatePaths, extension: '.pem' | '.pfx'): string =>
+  certificate.replace(/\.crt$/u, extension);
 
 export interface ExtraFiles extends WantedFiles {
   /** Unless given, `changeit`. */

@@ -1,5 +1,6 @@
 import { plainText } from '../plain-text.ts';
-import { accountHash, draftName, type PersistDraft, type PersistRecord, parsePersist } from './persist.ts';
+import { draftName, type PersistDraft, type PersistRecord, parsePersist } from './persist.ts';
+import { accountHash } from './persist-hash.ts';
 
 /** Whose record is looked for. */
 export interface PersistQuestion {

@@ -27,7 +27,7 @@ export function usableState(file: Readonly<Record<string, unknown>>): RenewalSta
 
 function usableAri(ari: unknown): AriState | undefined {
   if (!isObject(ari) || !isText(ari.url) || !isTime(ari.askAgain)) return undefined;
-  if (ari.url !== '' && !/^https?:/u.test(URL.canParse(ari.url) ? new URL(ari.url).protocol : '')) return undefined;
+  if (ari.url !== '' && !(/^https?:/iu.test(ari.url) && URL.canParse(ari.url))) return undefined;
   const { url, id, start, end, explanationUrl, chosen, askAgain } = ari;
   const window = isTime(start) && isTime(end) ? { start, end } : {};
   return {

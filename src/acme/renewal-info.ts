@@ -71,12 +71,6 @@ export interface AskContext {
   readonly log: Log;
 }
 
-/** Whether the CA is to be asked now. A time that is more than a day ahead was noted by a clock that was wrong. */
-export function mayAsk({ ari }: RenewalState, now: Date): boolean {
-  const wait = ari ? Date.parse(ari.askAgain) - now.getTime() : 0;
-  return wait <= 0 || wait > DAY_MS;
-}
-
 /**
  * The state with what the CA says about the certificate now. A point of the window is chosen when the window is new, and kept. No
  * failure keeps anybody from renewing: what was known before stays, and the CA is asked again later.

@@ -113,6 +113,12 @@ export function failedOnce(
   return { count, at: now.toISOString(), notBefore: new Date(notBefore).toISOString(), code, exitCode, message };
 }
 
+/** Whether the CA is to be asked now. A time that is more than a day ahead was noted by a clock that was wrong. */
+export function mayAsk({ ari }: RenewalState, now: Date): boolean {
+  const wait = ari ? Date.parse(ari.askAgain) - now.getTime() : 0;
+  return wait <= 0 || wait > DAY_MS;
+}
+
 const SHORT_LIFETIME_MS = 10 * DAY_MS;
 /** With less than this share of the lifetime left a certificate is renewed, whatever the CA suggests. */
 const LAST_SHARE = 1 / 10;

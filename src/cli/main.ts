@@ -105,18 +105,16 @@ export async function main(argv: readonly string[], world: Io): Promise<number> 
     const command = await commands[invocation.command]?.();
     if (!command) throw new Error(`no command ${invocation.command}`);
     const { code, own, words } = invocation;
-    const {
-      json,
-      text,
-      exitCode = 0,
-      isAnswer,
-    } = await command({
+    const outcome = await command({
       ...{ options, given: invocation.given, io, log, redactor },
       ...{ code, own, words },
     });
+    const { text, exitCode = 0, isAnswer } = outcome;
     shown.end();
-    if (options.json) world.stdout.write(json ? toJson(json, redactor) : '');
-    else if (isAnswer || !options.quiet) world.stdout.write(redactor.clean(text));
+    if (options.json) {
+      const { json } = outcome;
+      world.stdout.write(json ? toJson(json, redactor) : '');
+    } else if (isAnswer || !options.quiet) world.stdout.write(redactor.clean(text));
     return exitCode;
   } catch (caught) {
     report?.end();

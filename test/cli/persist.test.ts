@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { generateAccountKey } from '../../src/acme/keys.ts';
-import { accountHash, accountThumbprint, txtStrings } from '../../src/acme/persist.ts';
+import { txtStrings } from '../../src/acme/persist.ts';
+import { accountHash, accountThumbprint } from '../../src/acme/persist-hash.ts';
 import { openStore } from '../../src/acme/storage.ts';
 import { silentLog } from '../../src/log.ts';
 import { type DnsServer, startDnsServer } from '../../src/sandbox/dns/index.ts';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { extraFiles, PUBLIC_PFX_PASSWORD, refuseForgottenPassword } from '../../acme/extra-files.ts';
-import type { CertificateFiles, CertificatePaths, Store, StoredCertificate } from '../../acme/storage.ts';
+import { beside, extraFiles, PUBLIC_PFX_PASSWORD, refuseForgottenPassword } from '../../acme/extra-files.ts';
+import type { CertificateFiles, Store, StoredCertificate } from '../../acme/storage.ts';
 import { ConfigError } from '../../errors.ts';
 import { readIfThere } from '../../files.ts';
 import type { Log } from '../../log.ts';
@@ -32,10 +32,6 @@ export async function checkFiles(
   if (before !== undefined) await refuseForgottenPassword(Buffer.from(before, 'latin1'), path);
   log.warn(`the .pfx file has the password ${PUBLIC_PFX_PASSWORD}, which everybody knows: set QUOIN_PFX_PASSWORD`);
 }
-
-/** Where the files are that lego does not write by default. */
-export const beside = ({ certificate }: CertificatePaths, extension: '.pem' | '.pfx'): string =>
-  certificate.replace(/\.crt$/u, extension);
 
 const run = promisify(execFile);
 

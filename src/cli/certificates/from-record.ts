@@ -7,9 +7,10 @@ import { legoKeyType } from '../../acme/stored-keys.ts';
 import { longName } from '../flags.ts';
 import type { CommandContext } from '../main.ts';
 import { declarations } from '../options.ts';
+import { domainsOf } from './domains.ts';
 import { settingsOf } from './from-options.ts';
 import { originOf } from './origin.ts';
-import { type CertificatePlan, complete, domainsOf, ofRequest, parseCsr, readCsrFile } from './plan.ts';
+import { type CertificatePlan, complete, ofRequest, parseCsr, readCsrFile } from './plan.ts';
 
 /**
  * The plan that the certificate's own record makes, for `renew`. What stands on the command line wins; the environment counts

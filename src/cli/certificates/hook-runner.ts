@@ -1,10 +1,10 @@
+import { beside } from '../../acme/extra-files.ts';
 import type { HookSettings, StoredCertificate } from '../../acme/storage.ts';
 import { parseAssignments } from '../../dns/assignments.ts';
 import { resolveProvider } from '../../dns/resolve.ts';
 import { isAppError } from '../../errors.ts';
 import { type HookFacts, type HookKind, secretVariables } from '../hook-environment.ts';
 import { errorJson } from '../render-error.ts';
-import { beside } from './files.ts';
 import type { CertificatePlan } from './plan.ts';
 import type { Bench } from './secure.ts';
 

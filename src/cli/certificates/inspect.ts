@@ -1,6 +1,6 @@
 import { describeCertificate } from '../../acme/certificate.ts';
-import { askCa, mayAsk, type Reach } from '../../acme/renewal-info.ts';
-import { type Due, dueOf, type RenewalState, stateOf } from '../../acme/renewal-state.ts';
+import type { Reach } from '../../acme/renewal-info.ts';
+import { type Due, dueOf, mayAsk, type RenewalState, stateOf } from '../../acme/renewal-state.ts';
 import type { CertificateSettings, ListedCertificate, Store } from '../../acme/storage.ts';
 import { StorageError } from '../../errors.ts';
 import type { CommandContext } from '../main.ts';
@@ -29,8 +29,10 @@ export async function inspect(
   const { options, io, log } = context;
   const known = await store.readRenewal(name);
   let state = stateOf(certificatePem, known, () => readInfo(name, certificatePem));
-  if (!options.ariDisable && mayAsk(state, now))
+  if (!options.ariDisable && mayAsk(state, now)) {
+    const { askCa } = await import('../../acme/renewal-info.ts');
     state = await askCa(state, certificatePem, { reach, log, signal: io.signal }, now);
+  }
   const seen = { stamp: store.stamp(name), name, ...(settings.renewDays ? { renewDays: settings.renewDays } : {}) };
   if (state !== known || known.seen?.stamp !== seen.stamp) {
     state = { ...state, seen };

@@ -51,10 +51,6 @@ export interface AccountWishes {
   readonly keyType: KeyType;
 }
 
-/** The domains on the command line: those in the environment are those of `run`. */
-export const domainsOf = ({ options, given }: Pick<CommandContext, 'options' | 'given'>): readonly string[] =>
-  given.has('--domains') ? options.domains : [];
-
 /** What is common to all plans: the word `sandbox` resolved, the account, keys and requests read. */
 export async function complete(
   name: string,

@@ -1,9 +1,9 @@
 import { describeCertificate } from '../../acme/certificate.ts';
+import { beside } from '../../acme/extra-files.ts';
 import type { Store, StoredCertificate } from '../../acme/storage.ts';
 import { isAppError } from '../../errors.ts';
 import type { Outcome } from '../main.ts';
 import { errorJson, exitCodeOf } from '../render-error.ts';
-import { beside } from './files.ts';
 import type { Result } from './secure.ts';
 
 /** What a certificate is, for JSON. */
@@ -47,9 +47,9 @@ export function summarize(results: readonly Result[], store: Store): Outcome {
   const failed = all.find(({ error }) => error !== undefined);
   return {
     exitCode: failed ? exitCodeOf(failed.error) : 0,
-    json: {
-      certificates: all.map((one) => resultJson(one, store)),
-      summary: summaryOf(all),
+    // Of a thousand certificates it is a long document, which most runs do not show.
+    get json() {
+      return { certificates: all.map((one) => resultJson(one, store)), summary: summaryOf(all) };
     },
     text: lines(all, store)
       .map((line) => `${line}\n`)

@@ -4,8 +4,9 @@ import type { RenewalState } from '../../acme/renewal-state.ts';
 import type { Store } from '../../acme/storage.ts';
 import { ConfigError, isAppError, StorageError } from '../../errors.ts';
 import { sideBySide } from '../../side-by-side.ts';
+import { domainsOf } from '../certificates/domains.ts';
 import { inspect, recall, type Situation } from '../certificates/inspect.ts';
-import { type CertificatePlan, domainsOf, readCsrFile } from '../certificates/plan.ts';
+import type { CertificatePlan } from '../certificates/plan.ts';
 import { createReach } from '../certificates/reach.ts';
 import { summarize } from '../certificates/results.ts';
 import type { Result } from '../certificates/secure.ts';
@@ -59,13 +60,15 @@ async function chosen(store: Store, context: CommandContext): Promise<readonly s
       hint: 'quoin list shows the names',
     });
   }
-  const csr = given.has('--csr') && options.csr ? await readCsrFile(resolve(io.cwd, options.csr)) : undefined;
+  const csr = given.has('--csr') && options.csr ? await readRequest(resolve(io.cwd, options.csr)) : undefined;
   const named = words.length > 0 ? words : (csr?.names ?? domains).slice(0, 1);
   if (named.length === 0) return store.listCertificates();
   const files = new Set<string>();
   for (const name of named) files.add(await findName(store, name));
   return [...files];
 }
+
+const readRequest = async (path: string) => (await import('../certificates/plan.ts')).readCsrFile(path);
 
 async function look(
   files: readonly string[],

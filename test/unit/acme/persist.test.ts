@@ -1,7 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import {
-  accountHash,
-  accountThumbprint,
   buildPersist,
   isIssuerName,
   parsePersist,
@@ -10,6 +8,7 @@ import {
   zoneLine,
 } from '../../../src/acme/persist.ts';
 import { persistMeta, readPersistChallenge } from '../../../src/acme/persist-challenge.ts';
+import { accountHash, accountThumbprint } from '../../../src/acme/persist-hash.ts';
 import { judgePersist } from '../../../src/acme/persist-judge.ts';
 
 /** Names, account and thumbprint of the examples in draft-ietf-acme-dns-persist-01 sections 4 and 10 and -02 section 10. */

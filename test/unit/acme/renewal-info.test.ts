@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { certificateId } from '../../../src/acme/certificate-id.ts';
 import type { Directory } from '../../../src/acme/client.ts';
-import { askCa, mayAsk } from '../../../src/acme/renewal-info.ts';
-import type { RenewalState } from '../../../src/acme/renewal-state.ts';
+import { askCa } from '../../../src/acme/renewal-info.ts';
+import { mayAsk, type RenewalState } from '../../../src/acme/renewal-state.ts';
 import { createTransport } from '../../../src/http.ts';
 import { silentLog } from '../../../src/log.ts';
 

@@ -1,6 +1,6 @@
 import { accountKeyType } from '../../../acme/account-key.ts';
 import type { AccountPaths } from '../../../acme/account-store.ts';
-import { accountThumbprint } from '../../../acme/persist.ts';
+import { accountThumbprint } from '../../../acme/persist-hash.ts';
 import type { StoredAccount } from '../../../acme/storage.ts';
 import { plainText } from '../../../plain-text.ts';
 
